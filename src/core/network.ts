@@ -1,0 +1,61 @@
+/**
+ * What the IP layer and the transports say to each other. Family-neutral: 4 or 6 never shows.
+ * @module
+ */
+import type { IpAddress } from '../wire/address.ts';
+import type { Packet } from './packet.ts';
+
+export const IPPROTO_ICMP = 1;
+export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
+
+/** Where packets for a destination go. A transport may keep it while `generation` is the IP layer's. */
+export interface Route {
+  readonly destination: IpAddress;
+  /** The source address that fits the outgoing interface, or the one that was asked for. */
+  readonly source: IpAddress;
+  /** The neighbour to hand the packet to: the gateway, or the destination itself. */
+  readonly nextHop: IpAddress;
+  /** Index of the outgoing interface; the loopback's for our own addresses. */
+  readonly netif: number;
+  /** The largest IP packet towards the destination, in bytes. */
+  readonly mtu: number;
+  /** Super-segments: the largest IP packet the interface takes (or cuts in software), in bytes. */
+  readonly gsoMaxSize: number;
+  readonly kind: 'unicast' | 'local' | 'broadcast' | 'multicast';
+  readonly generation: number;
+}
+
+/** The parts of the IP header that a socket can choose. */
+export interface IpSendOptions {
+  readonly ttl: number;
+  readonly tos: number;
+  /** Sets DF; a packet that is too big then fails with -EMSGSIZE. */
+  readonly dontFragment: boolean;
+}
+
+/** An ICMP error about a packet that this host sent. Lent for the time of the call. */
+export interface IcmpError {
+  /** The errno for the socket: ECONNREFUSED, EHOSTUNREACH, EMSGSIZE ... as Linux's icmp_err_convert. */
+  readonly errno: number;
+  /** Whether Linux treats it as final for a socket that did not ask for IP_RECVERR. */
+  readonly fatal: boolean;
+  /** The next hop's MTU for EMSGSIZE; 0 otherwise. */
+  readonly mtu: number;
+  /** The addresses of the packet the error is about: src is ours. */
+  readonly src: IpAddress;
+  readonly dst: IpAddress;
+  /** The quoted transport header: at least 8 bytes in packet.bytes[offset, end). */
+  readonly packet: Packet;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** A transport, as the IP layer sees it. */
+export interface TransportProtocol {
+  readonly protocol: number;
+  /** Takes a packet whose src, dst, l3 and l4 are set; the transport's bytes are [l4, end). */
+  receive(packet: Packet): void;
+  /** An ICMP error came back. */
+  error(error: IcmpError): void;
+}

@@ -1,0 +1,174 @@
+/**
+ * Every limit, time and policy a user may turn, under Linux's sysctl name and with Linux's default and unit, unless
+ * the line says otherwise. Names without a Linux twin begin with `ethertype_`.
+ */
+export interface Sysctl {
+  // --- net.core ---
+  /** Upper bound of listen()'s backlog, in connections. */
+  somaxconn: number;
+  /** Packets an interface queues on input. */
+  netdev_max_backlog: number;
+  /** Default and largest SO_RCVBUF and SO_SNDBUF of UDP sockets, in bytes. */
+  rmem_default: number;
+  rmem_max: number;
+  wmem_default: number;
+  wmem_max: number;
+
+  // --- net.ipv4: IP, ARP, ICMP ---
+  ip_default_ttl: number;
+  ip_local_port_range: readonly [number, number];
+  ip_forward: boolean;
+  /** Bytes that incomplete datagrams may hold, together. */
+  ipfrag_high_thresh: number;
+  /** Seconds an incomplete datagram is kept. */
+  ipfrag_time: number;
+  /** Fragments of one datagram that may be missing in a row before it is dropped. */
+  ipfrag_max_dist: number;
+  /** Messages a second, and the burst, of all rate-limited ICMP together. */
+  icmp_msgs_per_sec: number;
+  icmp_msgs_burst: number;
+  /** Milliseconds between two rate-limited ICMP messages to one target. */
+  icmp_ratelimit: number;
+  icmp_echo_ignore_all: boolean;
+  icmp_echo_ignore_broadcasts: boolean;
+  /** Milliseconds a neighbour stays REACHABLE after a confirmation. */
+  base_reachable_time_ms: number;
+  /** Milliseconds between two solicitations. */
+  retrans_time_ms: number;
+  /** Seconds a neighbour stays in DELAY before it is probed. */
+  delay_first_probe_time: number;
+  /** Solicitations by broadcast, and by unicast, before a neighbour FAILED. */
+  mcast_solicit: number;
+  ucast_solicit: number;
+  /** Packets that wait for one neighbour's address. Linux counts bytes (unres_qlen_bytes); this is its older form. */
+  unres_qlen: number;
+  /** Entries of the neighbour table above which the oldest unused are dropped. */
+  gc_thresh3: number;
+  /** Seconds after which an unused entry may be collected. */
+  gc_stale_time: number;
+
+  // --- net.ipv4: TCP ---
+  tcp_syn_retries: number;
+  tcp_synack_retries: number;
+  tcp_retries1: number;
+  tcp_retries2: number;
+  tcp_orphan_retries: number;
+  /** Half-open connections a listener remembers, in connections. */
+  tcp_max_syn_backlog: number;
+  /** 0 never, 1 when the SYN queue is full, 2 always. */
+  tcp_syncookies: 0 | 1 | 2;
+  tcp_abort_on_overflow: boolean;
+  /** Connections in TIME_WAIT that are remembered. */
+  tcp_max_tw_buckets: number;
+  /** Seconds in FIN_WAIT_2 for a connection whose socket is closed; also the length of TIME_WAIT's wait. */
+  tcp_fin_timeout: number;
+  /** 0 never, 1 always, 2 loopback only: reuse of a TIME_WAIT port for a new connection (RFC 6191). */
+  tcp_tw_reuse: 0 | 1 | 2;
+  /** Protection against TIME_WAIT assassination (RFC 1337). */
+  tcp_rfc1337: boolean;
+  /** Connections without a socket that are remembered. */
+  tcp_max_orphans: number;
+  tcp_keepalive_time: number;
+  tcp_keepalive_intvl: number;
+  tcp_keepalive_probes: number;
+  tcp_window_scaling: boolean;
+  tcp_timestamps: 0 | 1 | 2;
+  tcp_sack: boolean;
+  tcp_dsack: boolean;
+  /** Duplicate acknowledgements (or segments) that mean loss, initially. */
+  tcp_reordering: number;
+  tcp_congestion_control: string;
+  tcp_slow_start_after_idle: boolean;
+  /** min, default, max in bytes. */
+  tcp_rmem: readonly [number, number, number];
+  tcp_wmem: readonly [number, number, number];
+  tcp_moderate_rcvbuf: boolean;
+  /** Share of the receive buffer that is advertised, as in Linux: window = space - space / 2^n. */
+  tcp_adv_win_scale: number;
+  /** Milliseconds: the smallest retransmission time-out, and the largest. */
+  tcp_rto_min_ms: number;
+  tcp_rto_max_ms: number;
+  /** Challenge ACKs a second, all connections together (RFC 5961 section 7); and milliseconds between two on one. */
+  tcp_challenge_ack_limit: number;
+  tcp_invalid_ratelimit: number;
+  /** The smallest MSS we accept from a peer, in bytes. */
+  tcp_min_snd_mss: number;
+  /** Segments of data in the initial window (RFC 6928). Not a sysctl in Linux: TCP_INIT_CWND. */
+  ethertype_init_cwnd: number;
+  /** Milliseconds of TIME_WAIT, 2 MSL. A compile-time constant in Linux: TCP_TIMEWAIT_LEN. */
+  ethertype_time_wait_ms: number;
+  /** The largest super-segment handed to IP, in bytes of payload; 0 turns GSO off. */
+  ethertype_gso_max_size: number;
+  /** Ranges held in the out-of-order queue before the farthest is pruned. */
+  ethertype_ofo_ranges: number;
+
+  // --- the file-descriptor table ---
+  /** Open descriptors (RLIMIT_NOFILE). */
+  ethertype_nofile: number;
+}
+
+/** Linux's defaults. */
+export const DEFAULT_SYSCTL: Sysctl = {
+  somaxconn: 4096,
+  netdev_max_backlog: 1000,
+  rmem_default: 212992,
+  rmem_max: 212992,
+  wmem_default: 212992,
+  wmem_max: 212992,
+  ip_default_ttl: 64,
+  ip_local_port_range: [32768, 60999],
+  ip_forward: false,
+  ipfrag_high_thresh: 4 * 1024 * 1024,
+  ipfrag_time: 30,
+  ipfrag_max_dist: 64,
+  icmp_msgs_per_sec: 1000,
+  icmp_msgs_burst: 50,
+  icmp_ratelimit: 1000,
+  icmp_echo_ignore_all: false,
+  icmp_echo_ignore_broadcasts: true,
+  base_reachable_time_ms: 30000,
+  retrans_time_ms: 1000,
+  delay_first_probe_time: 5,
+  mcast_solicit: 3,
+  ucast_solicit: 3,
+  unres_qlen: 101,
+  gc_thresh3: 1024,
+  gc_stale_time: 60,
+  tcp_syn_retries: 6,
+  tcp_synack_retries: 5,
+  tcp_retries1: 3,
+  tcp_retries2: 15,
+  tcp_orphan_retries: 8,
+  tcp_max_syn_backlog: 4096,
+  tcp_syncookies: 1,
+  tcp_abort_on_overflow: false,
+  tcp_max_tw_buckets: 262144,
+  tcp_fin_timeout: 60,
+  tcp_tw_reuse: 2,
+  tcp_rfc1337: false,
+  tcp_max_orphans: 65536,
+  tcp_keepalive_time: 7200,
+  tcp_keepalive_intvl: 75,
+  tcp_keepalive_probes: 9,
+  tcp_window_scaling: true,
+  tcp_timestamps: 1,
+  tcp_sack: true,
+  tcp_dsack: true,
+  tcp_reordering: 3,
+  tcp_congestion_control: 'cubic',
+  tcp_slow_start_after_idle: true,
+  tcp_rmem: [4096, 131072, 6291456],
+  tcp_wmem: [4096, 16384, 4194304],
+  tcp_moderate_rcvbuf: true,
+  tcp_adv_win_scale: 1,
+  tcp_rto_min_ms: 200,
+  tcp_rto_max_ms: 120000,
+  tcp_challenge_ack_limit: 1000,
+  tcp_invalid_ratelimit: 500,
+  tcp_min_snd_mss: 48,
+  ethertype_init_cwnd: 10,
+  ethertype_time_wait_ms: 60000,
+  ethertype_gso_max_size: 65535,
+  ethertype_ofo_ranges: 1024,
+  ethertype_nofile: 1048576,
+};

@@ -1,0 +1,66 @@
+import type { Sysctl } from '../core/sysctl.ts';
+
+/**
+ * What setsockopt can turn on a TCP socket. Shared by all connections that never called setsockopt: to change one,
+ * replace the object by a copy (`connection.settings = { ...connection.settings, noDelay: true }`).
+ */
+export interface TcpSettings {
+  /** TCP_NODELAY: no Nagle. */
+  readonly noDelay: boolean;
+  /** TCP_CORK: only full segments, for at most 200 ms. */
+  readonly cork: boolean;
+  /** SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT. */
+  readonly keepAlive: boolean;
+  readonly keepIdleUs: number;
+  readonly keepIntervalUs: number;
+  readonly keepCount: number;
+  /** TCP_SYNCNT: SYNs sent again. */
+  readonly synCount: number;
+  /** TCP_USER_TIMEOUT; 0 leaves it to tcp_retries2. */
+  readonly userTimeoutUs: number;
+  /** TCP_MAXSEG; 0 leaves it to the MTU. */
+  readonly maxSeg: number;
+  /** TCP_LINGER2: time in FIN_WAIT_2 after close; negative: none at all. */
+  readonly linger2Us: number;
+  /** TCP_DEFER_ACCEPT; 0 is off. */
+  readonly deferAcceptUs: number;
+  /** TCP_WINDOW_CLAMP; 0 is none. */
+  readonly windowClamp: number;
+  /** TCP_CONGESTION. */
+  readonly congestion: string;
+  /** SO_SNDBUF and SO_RCVBUF as getsockopt shows them, in bytes; once set by the user they are not tuned any more. */
+  readonly sndBuf: number;
+  readonly rcvBuf: number;
+  readonly sndBufLocked: boolean;
+  readonly rcvBufLocked: boolean;
+  /** IP_TTL, IP_TOS, and whether IP_MTU_DISCOVER sets DF. */
+  readonly ttl: number;
+  readonly tos: number;
+  readonly dontFragment: boolean;
+}
+
+/** The settings of a fresh socket under these sysctls. */
+export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
+  return {
+    noDelay: false,
+    cork: false,
+    keepAlive: false,
+    keepIdleUs: sysctl.tcp_keepalive_time * 1e6,
+    keepIntervalUs: sysctl.tcp_keepalive_intvl * 1e6,
+    keepCount: sysctl.tcp_keepalive_probes,
+    synCount: sysctl.tcp_syn_retries,
+    userTimeoutUs: 0,
+    maxSeg: 0,
+    linger2Us: sysctl.tcp_fin_timeout * 1e6,
+    deferAcceptUs: 0,
+    windowClamp: 0,
+    congestion: sysctl.tcp_congestion_control,
+    sndBuf: sysctl.tcp_wmem[1],
+    rcvBuf: sysctl.tcp_rmem[1],
+    sndBufLocked: false,
+    rcvBufLocked: false,
+    ttl: sysctl.ip_default_ttl,
+    tos: 0,
+    dontFragment: true,
+  };
+}
