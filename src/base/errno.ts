@@ -15,12 +15,16 @@ const TABLE = [
   ['EFAULT', 14, 'Bad address'],
   ['EEXIST', 17, 'File exists'],
   ['ENODEV', 19, 'No such device'],
+  ['ENOTDIR', 20, 'Not a directory'],
+  ['EISDIR', 21, 'Is a directory'],
   ['EINVAL', 22, 'Invalid argument'],
   ['EMFILE', 24, 'Too many open files'],
   ['ENOTTY', 25, 'Inappropriate ioctl for device'],
   ['EPIPE', 32, 'Broken pipe'],
   ['EDOM', 33, 'Numerical argument out of domain'],
+  ['ENAMETOOLONG', 36, 'File name too long'],
   ['ELOOP', 40, 'Too many levels of symbolic links'],
+  ['ENONET', 64, 'Machine is not on the network'],
   ['EPROTO', 71, 'Protocol error'],
   ['ENOTSOCK', 88, 'Socket operation on non-socket'],
   ['EDESTADDRREQ', 89, 'Destination address required'],
@@ -52,6 +56,7 @@ const TABLE = [
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
+export const EIO = 5;
 export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
@@ -59,12 +64,16 @@ export const EACCES = 13;
 export const EFAULT = 14;
 export const EEXIST = 17;
 export const ENODEV = 19;
+export const ENOTDIR = 20;
+export const EISDIR = 21;
 export const EINVAL = 22;
 export const EMFILE = 24;
 export const ENOTTY = 25;
 export const EPIPE = 32;
 export const EDOM = 33;
+export const ENAMETOOLONG = 36;
 export const ELOOP = 40;
+export const ENONET = 64;
 export const EPROTO = 71;
 export const ENOTSOCK = 88;
 export const EDESTADDRREQ = 89;
@@ -85,6 +94,7 @@ export const EISCONN = 106;
 export const ENOTCONN = 107;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
+export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 export const EALREADY = 114;
 export const EINPROGRESS = 115;

@@ -31,6 +31,11 @@ export class Ring<T> {
     return this.slots[(this.head + index) & (this.slots.length - 1)];
   }
 
+  /** Replaces the element `index` places behind the head; the place must exist. */
+  set(index: number, item: T): void {
+    this.slots[(this.head + index) & (this.slots.length - 1)] = item;
+  }
+
   /** Inserts before position `index` (0 .. length); moves what stands behind it. */
   insert(index: number, item: T): void {
     this.push(item);

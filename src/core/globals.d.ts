@@ -5,26 +5,13 @@
 
 declare class TextEncoder {
   encode(text?: string): Uint8Array<ArrayBuffer>;
+  encodeInto(text: string, out: Uint8Array): { read: number; written: number };
 }
 declare class TextDecoder {
   constructor(label?: string, options?: { fatal?: boolean });
   decode(bytes?: Uint8Array, options?: { stream?: boolean }): string;
 }
 
-declare namespace WebAssembly {
-  class Memory {
-    constructor(descriptor: { initial: number; maximum?: number });
-    readonly buffer: ArrayBuffer;
-  }
-  class Module {
-    constructor(bytes: Uint8Array);
-  }
-  class Instance {
-    constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
-    readonly exports: Record<string, unknown>;
-  }
-  function validate(bytes: Uint8Array): boolean;
-}
 interface AbortSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
@@ -95,5 +82,7 @@ declare class WritableStream<W = Uint8Array> {
     },
     strategy?: { highWaterMark?: number },
   );
+  readonly locked: boolean;
   getWriter(): WritableStreamDefaultWriter<W>;
+  close(): Promise<void>;
 }

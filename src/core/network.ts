@@ -26,6 +26,14 @@ export interface Route {
   readonly generation: number;
 }
 
+/** What tells one conversation from every other. */
+export interface FiveTuple {
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+}
+
 /** The parts of the IP header that a socket can choose. */
 export interface IpSendOptions {
   readonly ttl: number;

@@ -13,6 +13,8 @@ export const HEADROOM = 64;
 
 /** Who a released packet goes back to. */
 export interface PacketOwner {
+  /** An empty packet with room for `length` bytes behind HEADROOM, or null when the owner is at its limit. */
+  take(length: number): Packet | null;
   /** Takes the packet back. */
   recycle(packet: Packet): void;
   /** The folded one's-complement sum of `packet.bytes[start, end)` plus `initial`, not complemented (RFC 1071). */

@@ -8,6 +8,8 @@ export interface Sysctl {
   somaxconn: number;
   /** Packets an interface queues on input. */
   netdev_max_backlog: number;
+  /** Packets an interface queues on output while its link is busy. Not a sysctl in Linux: txqueuelen. */
+  ethertype_txqueuelen: number;
   /** Default and largest SO_RCVBUF and SO_SNDBUF of UDP sockets, in bytes. */
   rmem_default: number;
   rmem_max: number;
@@ -46,6 +48,11 @@ export interface Sysctl {
   gc_thresh3: number;
   /** Seconds after which an unused entry may be collected. */
   gc_stale_time: number;
+  /** Whether an address is announced by gratuitous ARP when it is added. Linux's default is not to. */
+  arp_notify: boolean;
+  /** The smallest path MTU that is believed, in bytes, and for how many seconds a path MTU is remembered. */
+  min_pmtu: number;
+  mtu_expires: number;
 
   // --- net.ipv4: TCP ---
   tcp_syn_retries: number;
@@ -111,6 +118,7 @@ export interface Sysctl {
 export const DEFAULT_SYSCTL: Sysctl = {
   somaxconn: 4096,
   netdev_max_backlog: 1000,
+  ethertype_txqueuelen: 1000,
   rmem_default: 212992,
   rmem_max: 212992,
   wmem_default: 212992,
@@ -134,6 +142,9 @@ export const DEFAULT_SYSCTL: Sysctl = {
   unres_qlen: 101,
   gc_thresh3: 1024,
   gc_stale_time: 60,
+  arp_notify: true,
+  min_pmtu: 552,
+  mtu_expires: 600,
   tcp_syn_retries: 6,
   tcp_synack_retries: 5,
   tcp_retries1: 3,

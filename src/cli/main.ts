@@ -1,0 +1,79 @@
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../base/version.ts';
+import { EXIT_USAGE, Failure } from './failure.ts';
+import { OutputClosed, print } from './output.ts';
+import { walkCommand } from './walk/command.ts';
+
+/** Runs the command line `args` (without node and script) and resolves to the exit status. Never rejects. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return exitStatusOf(error);
+  }
+}
+
+function program(): Command {
+  const command = new Command('ethertype')
+    .description(
+      'A complete TCP/IP stack in TypeScript: from an HTTP request down to the Ethernet frame and back.',
+    )
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ ethertype walk                     one HTTP request, from the application to the wire and back
+  $ ethertype walk --write walk.pcap   the same, and its packets for tcpdump and Wireshark
+  $ ethertype help walk                everything about a command
+
+Exit status: 0 when all went well, 1 when something could not be done, 2 for a wrong command line.`,
+    );
+  command.addCommand(walkCommand());
+  command
+    .command('help')
+    .argument('[command]', 'its name; none for the help of ethertype itself')
+    .description('print the help of a command')
+    .helpOption('-h, --help', 'print this help')
+    .addHelpText('after', '\nExample:\n  $ ethertype help walk')
+    .action((name?: string) => printHelp(command, name));
+  for (const each of [command, ...command.commands]) quiet(each);
+  return command;
+}
+
+function printHelp(command: Command, name: string | undefined): void {
+  const wanted = name === undefined ? command : command.commands.find(each => each.name() === name);
+  if (wanted === undefined) throw new Failure(`unknown command '${name}'`, EXIT_USAGE);
+  wanted.outputHelp();
+}
+
+/** Commander's errors are thrown instead of printed, its help goes where ours goes. */
+function quiet(command: Command): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureOutput({ writeOut: print, writeErr: () => undefined, outputError: () => undefined });
+}
+
+function exitStatusOf(error: unknown): number {
+  if (error instanceof OutputClosed) return 0;
+  if (error instanceof CommanderError) {
+    // Help and version come as "errors" with status 0.
+    if (error.exitCode === 0) return 0;
+    complain(error.message.replace(/^error: /, ''));
+    return EXIT_USAGE;
+  }
+  if (error instanceof Failure) {
+    complain(error.message);
+    return error.exitStatus;
+  }
+  complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return 1;
+}
+
+function complain(message: string): void {
+  process.stderr.write(`ethertype: ${message}\n`);
+}

@@ -1,0 +1,67 @@
+import { wrap } from '../output.ts';
+import { CLIENT_ADDRESS, CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
+import type { WalkResult } from './run.ts';
+import * as sections from './sections.ts';
+import { nextSection, summarySection } from './summary.ts';
+
+/** How the report looks. */
+export interface ReportOptions {
+  /** Longer lines are wrapped; 0 wraps none. */
+  readonly columns: number;
+  /** The time zone of the packets' times, in minutes east of Greenwich. */
+  readonly utcOffsetMinutes: number;
+  /** What the server serves, for the introduction. */
+  readonly folder: string;
+}
+
+/** The whole walk as text. */
+export function formatReport(result: WalkResult, options: ReportOptions): string {
+  const phases = sections.cutPhases(result.events);
+  const lines = [
+    `GET http://${SERVER_ADDRESS}:${SERVER_PORT}${PATH} from the application to the wire and back.`,
+    `Client ${CLIENT_ADDRESS}, server ${SERVER_ADDRESS}, a cable with 100 µs of delay, virtual time.`,
+    `The server serves ${options.folder}`,
+    ...section('1. ARP: which hardware address has the server?', [
+      'connect() made a SYN, but Ethernet needs a hardware address. The SYN waits while ARP asks.',
+      '',
+      ...sections.arpSection(phases),
+    ]),
+    ...section('2. The three-way handshake', [
+      'Both state machines and both queues of the listener: the SYN queue holds half-open connections,',
+      'the accept queue those that wait for accept().',
+      '',
+      ...sections.handshakeSection(phases),
+    ]),
+    ...section('3. Request and response', [
+      'The calls of the client, as strace prints them:',
+      '',
+      ...sections.straceSection(phases, CLIENT_NAME),
+      '',
+      'The calls of the server:',
+      '',
+      ...sections.straceSection(phases, SERVER_NAME),
+      '',
+      'The same as curl -v prints it:',
+      '',
+      ...sections.curlSection(phases),
+    ]),
+    ...section('4. On the wire, as tcpdump prints it', [
+      "Captured at the client's network card:",
+      '',
+      ...sections.tcpdumpSection(phases, options.utcOffsetMinutes),
+    ]),
+    ...section('5. The four-way close', [
+      'Each side ends its own direction with FIN. The side that closes first keeps TIME_WAIT for 2 MSL (60 s),',
+      'so that a late segment cannot disturb a later connection.',
+      '',
+      ...sections.closeSection(phases),
+    ]),
+    ...section('6. What is left', summarySection(result)),
+    ...section('What next', nextSection()),
+  ];
+  return `${lines.flatMap(line => wrap(line, options.columns)).join('\n')}\n`;
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return ['', `== ${title} ==`, '', ...lines];
+}

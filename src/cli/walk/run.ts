@@ -1,0 +1,52 @@
+import type { FileStore } from '../../http/files.ts';
+import { turn } from '../../node/turn.ts';
+import { World } from '../../sim/world.ts';
+import type { TraceEvent } from '../../trace/events.ts';
+import { TraceLog } from '../../trace/sink.ts';
+import type { CounterGroups } from '../../view/netstat.ts';
+import { CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
+import { runCurl } from './curl-program.ts';
+import { startServer } from './server-program.ts';
+
+/** The cable between the hosts: 100 µs each way, so that the order of things can be told by their times. */
+const CABLE = { delayUs: 100 };
+/** TIME_WAIT is over long before; what is still armed then was forgotten. Microseconds. */
+const SETTLE_US = 600_000_000;
+
+/** What a walk left behind. */
+export interface WalkResult {
+  readonly events: readonly TraceEvent[];
+  readonly client: CounterGroups;
+  readonly server: CounterGroups;
+  /** Timers armed when both hosts had nothing left to do. */
+  readonly timersLeft: number;
+  /** When the last thing happened, in microseconds of virtual time since the beginning. */
+  readonly lastedUs: number;
+}
+
+/** Takes one request from the application to the wire and back, on virtual time. */
+export async function runWalk(seed: number, files: FileStore): Promise<WalkResult> {
+  const log = new TraceLog();
+  const world = new World({ seed, trace: log, turn });
+  try {
+    const client = world.host(CLIENT_NAME);
+    const server = world.host(SERVER_NAME);
+    world.connect(client, server, CABLE);
+    const startUs = world.nowUs;
+    const running = startServer(server.sys.as('httpd'), server.host.env, SERVER_ADDRESS, SERVER_PORT, files);
+    await world.run(runCurl(client.sys.as('curl', 5), SERVER_ADDRESS, SERVER_PORT, PATH));
+    running.close();
+    await world.run(running.finished);
+    await world.clock.run({ untilUs: world.nowUs + SETTLE_US, until: () => world.clock.armed === 0 });
+    const { events } = log;
+    return {
+      events,
+      client: client.host.mib,
+      server: server.host.mib,
+      timersLeft: world.clock.armed,
+      lastedUs: (events.at(-1)?.atUs ?? startUs) - startUs,
+    };
+  } finally {
+    world.close();
+  }
+}

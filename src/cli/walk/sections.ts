@@ -1,0 +1,114 @@
+/**
+ * The parts of the walk, each made from the trace events alone.
+ * @module
+ */
+import type { CallEvent, TraceEvent } from '../../trace/events.ts';
+import { formatCurl } from '../../view/curl.ts';
+import { formatStrace } from '../../view/strace.ts';
+import { tcpdumpView } from '../../view/tcpdump.ts';
+import { CLIENT_ADDRESS, CLIENT_NAME, SERVER_ADDRESS, type SERVER_NAME, SERVER_PORT } from './addresses.ts';
+import { formatLadder, type LadderContext } from './ladder.ts';
+import { lookInto, streamText } from './packets.ts';
+
+/** What was seen, cut into the phases of a connection. */
+export interface Phases extends LadderContext {
+  readonly all: readonly TraceEvent[];
+  readonly arp: readonly TraceEvent[];
+  readonly open: readonly TraceEvent[];
+  readonly close: readonly TraceEvent[];
+}
+
+/** Cuts the events: what belongs to ARP, to the handshake, and to the close. */
+export function cutPhases(all: readonly TraceEvent[]): Phases {
+  const closing = all.findIndex(event => event.type === 'tcp:state' && event.to === 'FIN_WAIT_1');
+  const beforeClose = closing < 0 ? all : all.slice(0, closing);
+  const isArp = (event: TraceEvent): boolean =>
+    event.type === 'neighbor' ||
+    (event.type === 'queue' && event.queue === 'neighbor') ||
+    (event.type === 'packet' && lookInto(event).kind === 'arp');
+  const isTcp = (event: TraceEvent): boolean =>
+    event.type === 'tcp:state' ||
+    (event.type === 'queue' && (event.queue === 'syn' || event.queue === 'accept')) ||
+    (event.type === 'packet' && lookInto(event).tcp !== null);
+  const tcp = beforeClose.filter(isTcp);
+  const firstData = tcp.findIndex(event => event.type === 'packet' && lookInto(event).payload.length > 0);
+  const handshake = firstData < 0 ? tcp : tcp.slice(0, firstData);
+  // The server takes the connection from its queue when it gets to it, perhaps when data is already on its way.
+  const late = tcp
+    .slice(handshake.length)
+    .filter(event => event.type === 'queue' || event.type === 'tcp:state');
+  return {
+    startUs: all[0]?.atUs ?? 0,
+    dumped: dumpAll(all),
+    all,
+    arp: beforeClose.filter(isArp),
+    open: [...handshake, ...late],
+    close: closing < 0 ? [] : all.slice(closing).filter(isTcp),
+  };
+}
+
+function dumpAll(events: readonly TraceEvent[]): Map<TraceEvent, string> {
+  const dump = tcpdumpView();
+  return new Map(events.filter(event => event.type === 'packet').map(event => [event, dump(event)[0] ?? '']));
+}
+
+/** How the client learns the server's hardware address. */
+export function arpSection(phases: Phases): string[] {
+  const heading = [`client ${CLIENT_ADDRESS}`, `server ${SERVER_ADDRESS}`] as const;
+  return formatLadder(phases.arp, phases, heading);
+}
+
+/** The handshake: both state machines, both queues of the listener, the segments. */
+export function handshakeSection(phases: Phases): string[] {
+  return formatLadder(phases.open, phases, endpoints(phases));
+}
+
+/** The close: both state machines and the segments, to the end of TIME_WAIT. */
+export function closeSection(phases: Phases): string[] {
+  return formatLadder(phases.close, phases, endpoints(phases));
+}
+
+/** Both ends, with their ports. */
+function endpoints(phases: Phases): [string, string] {
+  const state = phases.all.find(event => event.type === 'tcp:state' && event.host === CLIENT_NAME);
+  const local = state?.type === 'tcp:state' ? state.local : CLIENT_ADDRESS;
+  return [`client ${local}`, `server ${SERVER_ADDRESS}:${SERVER_PORT}`];
+}
+
+/** The calls of one host, as strace prints them. */
+export function straceSection(phases: Phases, host: typeof CLIENT_NAME | typeof SERVER_NAME): string[] {
+  return phases.all
+    .filter((event): event is CallEvent => event.type === 'call' && event.host === host)
+    .map(event => formatStrace(event));
+}
+
+/** The exchange as `curl -v` prints it, and what it prints of the body. */
+export function curlSection(phases: Phases): string[] {
+  const request = streamText(phases.all, CLIENT_NAME, 'out');
+  const answer = streamText(phases.all, CLIENT_NAME, 'in');
+  const end = answer.indexOf('\r\n\r\n') + 4;
+  const lines = formatCurl({
+    hostname: SERVER_ADDRESS,
+    address: SERVER_ADDRESS,
+    port: SERVER_PORT,
+    request,
+    responses: [answer.slice(0, end)],
+    after: 'closing',
+  });
+  const body = answer.slice(end).trimEnd().split('\n');
+  return [...lines.slice(0, -1), ...shownBody(body), ...lines.slice(-1)];
+}
+
+/** Lines of the body that are shown. */
+const BODY_LINES = 6;
+
+function shownBody(body: readonly string[]): string[] {
+  if (body.length <= BODY_LINES) return [...body];
+  return [...body.slice(0, BODY_LINES - 1), `[${body.length - BODY_LINES + 1} more lines]`];
+}
+
+/** Everything that passed the client's network card. `utcOffsetMinutes`: the local time of the times shown. */
+export function tcpdumpSection(phases: Phases, utcOffsetMinutes: number): string[] {
+  const dump = tcpdumpView({ host: CLIENT_NAME, netif: 'eth0', utcOffsetMinutes });
+  return phases.all.flatMap(dump);
+}

@@ -1,0 +1,38 @@
+/**
+ * The server: a program that listens and gives its connections to the HTTP server.
+ * @module
+ */
+import type { Env } from '../../core/env.ts';
+import { acceptedStreams } from '../../http/fd-stream.ts';
+import type { FileStore } from '../../http/files.ts';
+import { serveHttp } from '../../http/server.ts';
+import { serveFiles } from '../../http/static.ts';
+import type { Sys } from '../../socket/calls.ts';
+import { AF_INET, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../socket/constants.ts';
+import { check } from './check.ts';
+
+/** nginx's backlog. */
+const BACKLOG = 511;
+
+/** A server that runs. */
+export interface RunningServer {
+  /** Stops listening; `finished` then resolves when the last connection is done. */
+  close(): void;
+  readonly finished: Promise<void>;
+}
+
+/** Serves files on address:port. Throws a Failure when it cannot listen there. */
+export function startServer(
+  sys: Sys,
+  env: Env,
+  address: string,
+  port: number,
+  files: FileStore,
+): RunningServer {
+  const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+  check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
+  check(`cannot listen on ${address}:${port}: bind`, sys.bind(fd, { address, port }));
+  check('listen', sys.listen(fd, BACKLOG));
+  const finished = serveHttp(acceptedStreams(sys, fd), serveFiles(files), { env });
+  return { close: () => void sys.close(fd), finished };
+}

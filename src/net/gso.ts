@@ -1,0 +1,134 @@
+/**
+ * Cutting TCP super-segments over IPv4 into packets, and completing checksums: what a link without the offload needs
+ * (Linux's tcp_gso_segment and skb_checksum_help).
+ * @module
+ */
+
+import { seqAdd } from '../base/seq.ts';
+import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
+import type { PacketPool } from '../core/pool.ts';
+import { finishChecksum, foldChecksum } from '../wire/checksum.ts';
+import {
+  fillIpv4Checksum,
+  ipv4Destination,
+  ipv4Id,
+  ipv4Protocol,
+  ipv4Source,
+  setIpv4Id,
+  setIpv4TotalLength,
+} from '../wire/ipv4.ts';
+import {
+  CWR,
+  FIN,
+  PSH,
+  setTcpChecksum,
+  setTcpFlags,
+  setTcpSeq,
+  TCP_CHECKSUM,
+  tcpFlags,
+  tcpHeaderLength,
+  tcpSeq,
+} from '../wire/tcp.ts';
+
+/** Where the cut segments go. */
+export interface SegmentSink {
+  /** Takes one segment; they come in order. */
+  segment(packet: Packet): void;
+}
+
+/** How many packets of the wire this is: 1 unless it is a super-segment. */
+export function segmentCount(packet: Packet): number {
+  if (packet.gsoSize === 0) return 1;
+  const payload = packet.l4 + tcpHeaderLength(packet.view, packet.l4);
+  return Math.max(1, Math.ceil((packet.end - payload) / packet.gsoSize));
+}
+
+/**
+ * Cuts a super-segment (start at the link header or the IP header, l3 and l4 set) into segments of gsoSize bytes:
+ * sequence number, IP id and total length go up, CWR stays on the first alone, FIN and PSH on the last alone. Their
+ * checksums are complete, or PARTIAL when `checksumOffload`. The super-segment stays the caller's. Returns how many
+ * segments were made: fewer than `segmentCount` when the pool is empty.
+ */
+export function cutTcp(
+  packet: Packet,
+  pool: PacketPool,
+  checksumOffload: boolean,
+  sink: SegmentSink,
+): number {
+  const { view, l4, gsoSize, end } = packet;
+  const payload = l4 + tcpHeaderLength(view, l4);
+  const flags = tcpFlags(view, l4);
+  let made = 0;
+  for (let at = payload; at < end; at += gsoSize) {
+    const chunk = Math.min(gsoSize, end - at);
+    const last = at + chunk === end;
+    const segment = copySegment(packet, pool, payload, at, chunk);
+    if (segment === null) break;
+    setTcpSeq(segment.view, l4, seqAdd(tcpSeq(view, l4), at - payload));
+    setTcpFlags(segment.view, l4, flags & (last ? -1 : ~(FIN | PSH)) & (made === 0 ? -1 : ~CWR));
+    setIpv4TotalLength(segment.view, packet.l3, segment.end - packet.l3);
+    setIpv4Id(segment.view, packet.l3, ipv4Id(view, packet.l3) + made);
+    fillIpv4Checksum(segment.view, packet.l3);
+    fillTcpChecksum(segment, checksumOffload);
+    made++;
+    sink.segment(segment);
+  }
+  return made;
+}
+
+/** A packet with the headers of `packet` and `chunk` bytes of its payload, at the same offsets. */
+function copySegment(
+  packet: Packet,
+  pool: PacketPool,
+  payload: number,
+  at: number,
+  chunk: number,
+): Packet | null {
+  const segment = pool.take(payload + chunk - HEADROOM);
+  if (segment === null) return null;
+  const { bytes } = segment;
+  for (let i = packet.start; i < payload; i++) bytes[i] = packet.bytes[i] as number;
+  bytes.set(packet.bytes.subarray(at, at + chunk), payload);
+  segment.start = packet.start;
+  segment.end = payload + chunk;
+  segment.l3 = packet.l3;
+  segment.l4 = packet.l4;
+  segment.payload = payload;
+  segment.src = packet.src;
+  segment.dst = packet.dst;
+  segment.protocol = packet.protocol;
+  segment.atUs = packet.atUs;
+  segment.netif = packet.netif;
+  segment.mark = packet.mark;
+  return segment;
+}
+
+function fillTcpChecksum(segment: Packet, checksumOffload: boolean): void {
+  const { view, l3, l4, end } = segment;
+  const source = ipv4Source(view, l3);
+  const destination = ipv4Destination(view, l3);
+  const pseudo = foldChecksum(
+    (source >>> 16) +
+      (source & 0xffff) +
+      (destination >>> 16) +
+      (destination & 0xffff) +
+      ipv4Protocol(view, l3) +
+      (end - l4),
+  );
+  setTcpChecksum(view, l4, pseudo);
+  segment.checksumOffset = TCP_CHECKSUM;
+  segment.checksumState = CHECKSUM_PARTIAL;
+  if (!checksumOffload) completeChecksum(segment);
+}
+
+/** The checksum that a CHECKSUM_PARTIAL packet needs: the field holds the pseudo-header's sum, which is part of it. */
+export function partialChecksum(packet: Packet): number {
+  // UDP has no checksum 0, it means "none"; 0xffff is the same number in one's complement (RFC 768).
+  return finishChecksum(packet.sum(packet.l4, packet.end, 0)) || 0xffff;
+}
+
+/** Completes the transport checksum of a CHECKSUM_PARTIAL packet. */
+export function completeChecksum(packet: Packet): void {
+  packet.view.setUint16(packet.l4 + packet.checksumOffset, partialChecksum(packet));
+  packet.checksumState = CHECKSUM_VERIFIED;
+}

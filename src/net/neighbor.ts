@@ -1,0 +1,322 @@
+/**
+ * Who has which hardware address: the neighbour cache and its states (RFC 4861 section 7.3.2, which Linux uses for
+ * ARP as well). It knows neither ARP nor NDP; a `NeighborProtocol` asks for it.
+ * @module
+ */
+import { ENOBUFS } from '../base/errno.ts';
+import { Ring } from '../base/ring.ts';
+import type { Host } from '../core/host.ts';
+import type { Packet } from '../core/packet.ts';
+import type { Timer } from '../core/timers.ts';
+import { TRACE_NEIGHBOR } from '../trace/events.ts';
+import { AF_INET, formatMac, type IpAddress } from '../wire/address.ts';
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, macFromParts } from '../wire/ethernet.ts';
+import type { Netif } from './netif.ts';
+import { traceQueue } from './packet-trace.ts';
+
+/** Linux's NUD states, by their names. */
+export type NeighborState =
+  | 'NONE'
+  | 'INCOMPLETE'
+  | 'REACHABLE'
+  | 'STALE'
+  | 'DELAY'
+  | 'PROBE'
+  | 'FAILED'
+  | 'PERMANENT';
+
+/** A hardware address is not replaced by one that comes within this time of it. Linux's locktime, in microseconds. */
+const LOCK_TIME_US = 1_000_000;
+
+/** How a neighbour is asked, and who hears when it does not answer. */
+export interface NeighborProtocol {
+  /** Asks for the neighbour's hardware address: by broadcast, or at the one that is known. */
+  solicit(neighbor: Neighbor, unicast: boolean): void;
+  /** Takes a packet that waited for a neighbour that did not answer. */
+  unreachable(packet: Packet): void;
+}
+
+/** One neighbour on one interface. */
+export class Neighbor implements Timer {
+  dueUs = 0;
+  order = 0;
+  heapIndex = -1;
+  readonly netif: Netif;
+  readonly address: IpAddress;
+  state: NeighborState = 'NONE';
+  macHigh = 0;
+  macLow = 0;
+  /** Solicitations sent since the last answer. */
+  probes = 0;
+  /** Whether it was dropped from the table: whoever holds it must look it up again. */
+  dead = false;
+  /** When it was last used, confirmed and changed, in microseconds. */
+  usedUs: number;
+  confirmedUs: number;
+  updatedUs: number;
+  private readonly host: Host;
+  private readonly protocol: NeighborProtocol;
+  private readonly etherType: number;
+  private readonly waiting = new Ring<Packet>();
+  private reachableUs = 0;
+
+  constructor(netif: Netif, address: IpAddress, protocol: NeighborProtocol) {
+    this.netif = netif;
+    this.host = netif.host;
+    this.address = address;
+    this.protocol = protocol;
+    this.etherType = address.family === AF_INET ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6;
+    this.usedUs = this.confirmedUs = this.updatedUs = this.host.nowUs;
+  }
+
+  /** Packets that wait for the hardware address. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
+  /** Whether the hardware address is known, if perhaps old. */
+  get isValid(): boolean {
+    return this.state !== 'NONE' && this.state !== 'INCOMPLETE' && this.state !== 'FAILED';
+  }
+
+  /** 'aa:bb:cc:dd:ee:ff', or '' when it is not known. */
+  get mac(): string {
+    return this.isValid ? formatMac(macFromParts(this.macHigh, this.macLow)) : '';
+  }
+
+  /** Sends an IP packet to this neighbour, or queues it until the hardware address is known. Always takes it. */
+  send(packet: Packet): number {
+    this.usedUs = this.host.nowUs;
+    if (this.state !== 'REACHABLE' && this.state !== 'PERMANENT' && !this.resolve(packet)) return 0;
+    return this.netif.transmit(packet, this.macHigh, this.macLow, this.etherType);
+  }
+
+  /** Something showed that the neighbour hears us: a transport made progress (RFC 4861 section 7.3.1). */
+  confirm(): void {
+    this.confirmedUs = this.host.nowUs;
+    if (this.state === 'DELAY' || this.state === 'PROBE') this.become('REACHABLE');
+  }
+
+  /**
+   * The neighbour told its hardware address. `solicited`: in answer to our question, so that it is reachable, not
+   * merely known. An address that differs is believed only when the present one is not brand-new.
+   */
+  learn(macHigh: number, macLow: number, solicited: boolean): void {
+    if (this.state === 'PERMANENT') return;
+    const { nowUs } = this.host;
+    const changed = !this.isValid || macHigh !== this.macHigh || macLow !== this.macLow;
+    if (changed && this.isValid && nowUs - this.updatedUs < LOCK_TIME_US) return;
+    if (!changed && !solicited) return;
+    if (changed) {
+      this.macHigh = macHigh;
+      this.macLow = macLow;
+      this.updatedUs = nowUs;
+    }
+    if (solicited) this.confirmedUs = nowUs;
+    this.become(solicited ? 'REACHABLE' : 'STALE');
+    this.flush();
+  }
+
+  /** Sets the hardware address for good. */
+  pin(macHigh: number, macLow: number): void {
+    this.macHigh = macHigh;
+    this.macLow = macLow;
+    this.become('PERMANENT');
+    this.flush();
+  }
+
+  /** A timer of the state machine went off. */
+  fire(nowUs: number): void {
+    const { ucast_solicit, mcast_solicit } = this.host.sysctl;
+    if (this.state === 'REACHABLE') {
+      this.reachableEnds(nowUs);
+    } else if (this.state === 'DELAY') {
+      this.probes = 0;
+      this.become('PROBE');
+      this.ask();
+    } else if (this.probes < (this.state === 'PROBE' ? ucast_solicit : mcast_solicit)) {
+      this.ask();
+    } else {
+      this.fail();
+    }
+  }
+
+  /** Leaves the table: its timer stops and what waits is dropped. */
+  kill(): void {
+    this.dead = true;
+    this.host.timers.delete(this);
+    for (let packet = this.waiting.shift(); packet !== undefined; packet = this.waiting.shift()) {
+      this.host.dropped('arp', 'NEIGH_DEAD', this.address.toString());
+      packet.release();
+    }
+  }
+
+  /** The slow part of send(): true when the hardware address is known after all; else the packet was queued. */
+  private resolve(packet: Packet): boolean {
+    if (this.state === 'STALE') this.become('DELAY');
+    if (this.isValid) return true;
+    this.enqueue(packet);
+    if (this.state === 'INCOMPLETE') return false;
+    this.probes = 0;
+    this.become('INCOMPLETE');
+    this.ask();
+    return false;
+  }
+
+  private enqueue(packet: Packet): void {
+    const { host, waiting } = this;
+    const limit = Math.max(1, host.sysctl.unres_qlen);
+    if (waiting.length >= limit) {
+      // The oldest goes: it is the one most likely to have been given up by its sender.
+      host.dropped('arp', 'NEIGH_QUEUEFULL', this.address.toString());
+      waiting.shift()?.release();
+    }
+    waiting.push(packet);
+    this.traceLength();
+  }
+
+  private ask(): void {
+    this.probes++;
+    const { host } = this;
+    host.timers.set(this, host.nowUs + host.sysctl.retrans_time_ms * 1000);
+    this.protocol.solicit(this, this.state === 'PROBE');
+  }
+
+  private reachableEnds(nowUs: number): void {
+    const { host } = this;
+    if (nowUs < this.confirmedUs + this.reachableUs) {
+      host.timers.set(this, this.confirmedUs + this.reachableUs);
+    } else {
+      this.become(nowUs < this.usedUs + host.sysctl.delay_first_probe_time * 1e6 ? 'DELAY' : 'STALE');
+    }
+  }
+
+  private fail(): void {
+    this.become('FAILED');
+    // Telling a sender may make it send again, which starts a new resolution: only what waited until now goes.
+    for (let left = this.waiting.length; left > 0; left--) {
+      const packet = this.waiting.shift();
+      if (packet === undefined) return;
+      this.host.dropped('arp', 'NEIGH_FAILED', this.address.toString());
+      this.protocol.unreachable(packet);
+    }
+  }
+
+  private flush(): void {
+    if (this.waiting.length === 0) return;
+    for (let packet = this.waiting.shift(); packet !== undefined; packet = this.waiting.shift()) {
+      this.send(packet);
+    }
+    this.traceLength();
+  }
+
+  private become(state: NeighborState): void {
+    const from = this.state;
+    const { host } = this;
+    this.state = state;
+    host.timers.delete(this);
+    if (state === 'REACHABLE') {
+      const base = host.sysctl.base_reachable_time_ms * 1000;
+      // 0.5 .. 1.5 of it, so that hosts that learned of each other together do not ask together (RFC 4861 section 6.3.2).
+      this.reachableUs = Math.floor(base / 2 + ((host.random32() >>> 0) / 0x100000000) * base);
+      host.timers.set(this, this.confirmedUs + this.reachableUs);
+    } else if (state === 'DELAY') {
+      host.timers.set(this, host.nowUs + host.sysctl.delay_first_probe_time * 1e6);
+    }
+    if (from !== state) traceNeighbor(this.netif, this.address, this.mac, from, state);
+  }
+
+  private traceLength(): void {
+    const { host } = this;
+    traceQueue(host, 'neighbor', this.address.toString(), this.waiting.length, host.sysctl.unres_qlen);
+  }
+}
+
+/** Reports a change in the neighbour table, or an address conflict, to the trace, when someone listens. */
+export function traceNeighbor(netif: Netif, address: IpAddress, mac: string, from: string, to: string): void {
+  const { host } = netif;
+  const { trace } = host;
+  if (trace === null || (trace.wants & TRACE_NEIGHBOR) === 0) return;
+  trace.emit({
+    type: 'neighbor',
+    atUs: host.nowUs,
+    host: host.name,
+    netif: netif.name,
+    address: address.toString(),
+    mac,
+    from,
+    to,
+  });
+}
+
+/** All neighbours of one host, on all interfaces and of one family. */
+export class NeighborTable {
+  private readonly host: Host;
+  private readonly protocol: NeighborProtocol;
+  private readonly entries = new Map<string, Neighbor>();
+
+  constructor(host: Host, protocol: NeighborProtocol) {
+    this.host = host;
+    this.protocol = protocol;
+  }
+
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Every entry, as `ip neigh` lists them. */
+  list(): Neighbor[] {
+    return [...this.entries.values()];
+  }
+
+  /** The entry for an address, or null when there is none. */
+  find(netif: Netif, address: IpAddress): Neighbor | null {
+    return this.entries.get(keyOf(netif, address)) ?? null;
+  }
+
+  /** The entry for an address, made when there is none; -ENOBUFS when the table is full of entries in use. */
+  get(netif: Netif, address: IpAddress): Neighbor | number {
+    const key = keyOf(netif, address);
+    const found = this.entries.get(key);
+    if (found !== undefined) return found;
+    if (this.entries.size >= this.host.sysctl.gc_thresh3 && !this.collect()) return -ENOBUFS;
+    const made = new Neighbor(netif, address, this.protocol);
+    this.entries.set(key, made);
+    return made;
+  }
+
+  /** Drops an entry. */
+  remove(neighbor: Neighbor): void {
+    this.entries.delete(keyOf(neighbor.netif, neighbor.address));
+    neighbor.kill();
+  }
+
+  /** Drops the entries of one interface, all but the permanent ones unless told so; of every interface for null. */
+  flush(netif: Netif | null, permanentToo: boolean): void {
+    for (const neighbor of this.list()) {
+      if (netif !== null && neighbor.netif !== netif) continue;
+      if (permanentToo || neighbor.state !== 'PERMANENT') this.remove(neighbor);
+    }
+  }
+
+  /** Makes room: drops what was not used for gc_stale_time, or else the entry that was not used for longest. */
+  private collect(): boolean {
+    const { host } = this;
+    const staleUs = host.nowUs - host.sysctl.gc_stale_time * 1e6;
+    let oldest: Neighbor | null = null;
+    for (const neighbor of this.list()) {
+      const { state } = neighbor;
+      if (state === 'PERMANENT' || state === 'INCOMPLETE') continue;
+      if (neighbor.usedUs < staleUs && (state === 'STALE' || state === 'FAILED')) this.remove(neighbor);
+      else if (oldest === null || neighbor.usedUs < oldest.usedUs) oldest = neighbor;
+    }
+    if (this.entries.size < host.sysctl.gc_thresh3) return true;
+    if (oldest === null) return false;
+    this.remove(oldest);
+    return true;
+  }
+}
+
+function keyOf(netif: Netif, address: IpAddress): string {
+  return `${netif.index} ${address}`;
+}

@@ -1,0 +1,270 @@
+/**
+ * Putting fragments together again (RFC 791 section 3.2, RFC 815), with the policy of RFC 5722 for overlaps: they
+ * have no honest cause, so they cost the whole datagram. What came twice is ignored.
+ * @module
+ */
+import type { Host } from '../core/host.ts';
+import { HEADROOM, type Packet } from '../core/packet.ts';
+import type { Timer } from '../core/timers.ts';
+import type { DropReason } from '../trace/events.ts';
+import {
+  fillIpv4Checksum,
+  IPV4_MAX_LENGTH,
+  ipv4FragmentOffset,
+  ipv4Id,
+  ipv4MoreFragments,
+  ipv4Tos,
+  setIpv4Fragment,
+  setIpv4Tos,
+  setIpv4TotalLength,
+} from '../wire/ipv4.ts';
+
+const ECN_MASK = 3;
+const ECN_CE = 3;
+
+/** Told when a datagram's time is over. */
+export interface ReassemblyListener {
+  /** `first` is the fragment with offset 0, lent; null when it never came. */
+  timedOut(first: Packet | null): void;
+}
+
+/** The fragments from one sender to us, counted so that one that is far too late is not mixed in (ipfrag_max_dist). */
+interface Sender {
+  fragments: number;
+  datagrams: number;
+}
+
+/** An incomplete datagram. */
+class Datagram implements Timer {
+  dueUs = 0;
+  order = 0;
+  heapIndex = -1;
+  readonly key: string;
+  readonly senderKey: string;
+  readonly sender: Sender;
+  /** In the order of their offsets, without overlap. */
+  readonly parts: Packet[] = [];
+  /** Bytes of payload that are here. */
+  have = 0;
+  /** Bytes of payload in all; -1 until the last fragment came. */
+  total = -1;
+  /** The farthest byte seen. */
+  farthest = 0;
+  /** Memory the parts hold, in bytes. */
+  memory = 0;
+  /** The sender's count when the newest part came. */
+  atCount = 0;
+  private readonly onTime: (datagram: Datagram) => void;
+
+  constructor(key: string, senderKey: string, sender: Sender, onTime: (datagram: Datagram) => void) {
+    this.key = key;
+    this.senderKey = senderKey;
+    this.sender = sender;
+    this.onTime = onTime;
+  }
+
+  fire(): void {
+    this.onTime(this);
+  }
+}
+
+/** What became of a fragment that was put to its datagram. */
+type Placement = 'kept' | 'duplicate' | 'bad';
+
+/** The incomplete IPv4 datagrams of one host. */
+export class Reassembly {
+  private readonly host: Host;
+  private readonly listener: ReassemblyListener;
+  private readonly datagrams = new Map<string, Datagram>();
+  private readonly senders = new Map<string, Sender>();
+  /** Bytes that all fragments hold. */
+  memory = 0;
+
+  constructor(host: Host, listener: ReassemblyListener) {
+    this.host = host;
+    this.listener = listener;
+  }
+
+  /** How many datagrams are incomplete. */
+  get size(): number {
+    return this.datagrams.size;
+  }
+
+  /** Takes a fragment (l3, l4, src, dst, protocol and end are set). Returns the whole datagram once it is complete. */
+  add(fragment: Packet): Packet | null {
+    const { host } = this;
+    host.mib.Ip.ReasmReqds++;
+    if (this.memory > host.sysctl.ipfrag_high_thresh) return this.reject(fragment, 'NOMEM');
+    const datagram = this.find(fragment);
+    if (this.tooFar(datagram)) {
+      host.dropped('ip', 'FRAG_TOO_FAR');
+      this.fail(datagram);
+      return this.add(fragment);
+    }
+    const placement = this.place(datagram, fragment);
+    if (placement === 'kept') return datagram.have === datagram.total ? this.complete(datagram) : null;
+    if (placement === 'bad') this.fail(datagram);
+    fragment.release();
+    return null;
+  }
+
+  /** Gives back everything and stops every timer. */
+  close(): void {
+    for (const datagram of [...this.datagrams.values()]) this.drop(datagram);
+  }
+
+  private find(fragment: Packet): Datagram {
+    const senderKey = `${fragment.src} ${fragment.dst}`;
+    const key = `${senderKey} ${ipv4Id(fragment.view, fragment.l3)} ${fragment.protocol}`;
+    const found = this.datagrams.get(key);
+    if (found !== undefined) return found;
+    const { host } = this;
+    const sender = this.senders.get(senderKey) ?? { fragments: 0, datagrams: 0 };
+    sender.datagrams++;
+    this.senders.set(senderKey, sender);
+    const made = new Datagram(key, senderKey, sender, late => this.timeOut(late));
+    this.datagrams.set(key, made);
+    host.timers.set(made, host.nowUs + host.sysctl.ipfrag_time * 1e6);
+    return made;
+  }
+
+  /** Whether so many fragments of other datagrams came since the last one of this that its id may be used anew. */
+  private tooFar(datagram: Datagram): boolean {
+    const count = ++datagram.sender.fragments;
+    const distance = count - datagram.atCount;
+    datagram.atCount = count;
+    const limit = this.host.sysctl.ipfrag_max_dist;
+    return limit > 0 && datagram.parts.length > 0 && distance > limit;
+  }
+
+  private place(datagram: Datagram, fragment: Packet): Placement {
+    const { view, l3, l4 } = fragment;
+    const isLast = !ipv4MoreFragments(view, l3);
+    const offset = ipv4FragmentOffset(view, l3);
+    // All but the last are a multiple of 8 long; what is over could not be continued.
+    if (!isLast) fragment.end -= (fragment.end - l4) & 7;
+    const end = offset + fragment.end - l4;
+    if (end === offset || end + (l4 - l3) > IPV4_MAX_LENGTH) return this.bad('IP_INHDR');
+    if (isLast) {
+      if (end < datagram.farthest || (datagram.total >= 0 && datagram.total !== end))
+        return this.bad('IP_INHDR');
+      datagram.total = end;
+    } else if (datagram.total >= 0 && end > datagram.total) {
+      return this.bad('IP_INHDR');
+    }
+    return this.insert(datagram, fragment, offset, end);
+  }
+
+  private insert(datagram: Datagram, fragment: Packet, offset: number, end: number): Placement {
+    const { parts } = datagram;
+    let at = parts.length;
+    while (at > 0 && endOf(parts[at - 1] as Packet) > offset) at--;
+    const next = parts[at];
+    if (next !== undefined && offsetOf(next) < end) {
+      if (covered(parts, at, offset, end)) {
+        this.host.dropped('ip', 'DUP_FRAG');
+        return 'duplicate';
+      }
+      this.host.mib.IpExt.ReasmOverlaps++;
+      return this.bad('DUP_FRAG');
+    }
+    parts.splice(at, 0, fragment);
+    datagram.have += end - offset;
+    datagram.farthest = Math.max(datagram.farthest, end);
+    datagram.memory += fragment.bytes.length;
+    this.memory += fragment.bytes.length;
+    return 'kept';
+  }
+
+  private bad(reason: DropReason): Placement {
+    this.host.dropped('ip', reason, 'fragment');
+    return 'bad';
+  }
+
+  /** Copies the parts into one packet, with the first part's header. */
+  private complete(datagram: Datagram): Packet | null {
+    const { host } = this;
+    const { parts, total } = datagram;
+    const first = parts[0] as Packet;
+    const headerLength = first.l4 - first.l3;
+    const whole = host.pool.take(headerLength + total);
+    if (whole === null) {
+      host.dropped('ip', 'NOMEM');
+      this.fail(datagram);
+      return null;
+    }
+    const l4 = HEADROOM + headerLength;
+    whole.bytes.set(first.bytes.subarray(first.l3, first.l4), HEADROOM);
+    let ecn = 0;
+    for (const part of parts) {
+      whole.bytes.set(part.bytes.subarray(part.l4, part.end), l4 + offsetOf(part));
+      if ((ipv4Tos(part.view, part.l3) & ECN_MASK) === ECN_CE) ecn = ECN_CE;
+    }
+    whole.l3 = HEADROOM;
+    whole.l4 = l4;
+    whole.end = l4 + total;
+    whole.src = first.src;
+    whole.dst = first.dst;
+    whole.protocol = first.protocol;
+    whole.atUs = host.nowUs;
+    whole.netif = first.netif;
+    whole.mark = first.mark;
+    // Congestion that any part met was met by the whole (RFC 3168 section 5.3).
+    setIpv4Tos(whole.view, HEADROOM, ipv4Tos(whole.view, HEADROOM) | ecn);
+    setIpv4TotalLength(whole.view, HEADROOM, headerLength + total);
+    setIpv4Fragment(whole.view, HEADROOM, 0, false, false);
+    fillIpv4Checksum(whole.view, HEADROOM);
+    host.mib.Ip.ReasmOKs++;
+    this.drop(datagram);
+    return whole;
+  }
+
+  private timeOut(datagram: Datagram): void {
+    const { host } = this;
+    host.mib.Ip.ReasmTimeout++;
+    host.dropped('ip', 'FRAG_REASM_TIMEOUT');
+    const first = datagram.parts[0];
+    this.listener.timedOut(first !== undefined && offsetOf(first) === 0 ? first : null);
+    this.fail(datagram);
+  }
+
+  private reject(fragment: Packet, reason: DropReason): null {
+    this.host.mib.Ip.ReasmFails++;
+    this.host.dropped('ip', reason);
+    fragment.release();
+    return null;
+  }
+
+  private fail(datagram: Datagram): void {
+    this.host.mib.Ip.ReasmFails++;
+    this.drop(datagram);
+  }
+
+  private drop(datagram: Datagram): void {
+    this.host.timers.delete(datagram);
+    this.datagrams.delete(datagram.key);
+    this.memory -= datagram.memory;
+    if (--datagram.sender.datagrams === 0) this.senders.delete(datagram.senderKey);
+    for (const part of datagram.parts) part.release();
+    datagram.parts.length = 0;
+  }
+}
+
+function offsetOf(part: Packet): number {
+  return ipv4FragmentOffset(part.view, part.l3);
+}
+
+function endOf(part: Packet): number {
+  return offsetOf(part) + part.end - part.l4;
+}
+
+/** Whether the parts from index `at` on hold [offset, end) without a gap. */
+function covered(parts: readonly Packet[], at: number, offset: number, end: number): boolean {
+  let reached = offset;
+  for (let i = at; i < parts.length && reached < end; i++) {
+    const part = parts[i] as Packet;
+    if (offsetOf(part) > reached) return false;
+    reached = endOf(part);
+  }
+  return reached >= end;
+}

@@ -1,0 +1,150 @@
+import { EEXIST, EINVAL, ENETUNREACH, ENOENT } from '../base/errno.ts';
+import { AF_INET, ANY_V4, IpAddress } from '../wire/address.ts';
+
+/** A line of the routing table. */
+export interface RouteEntry {
+  readonly destination: IpAddress;
+  readonly prefixLength: number;
+  /** The router to hand packets to; null when the destination is on the link itself. */
+  readonly gateway: IpAddress | null;
+  /** Index of the interface. */
+  readonly netif: number;
+  /** Of two routes with the same prefix the one with the lower metric is used. */
+  readonly metric: number;
+  /** The source address to prefer; null leaves it to the interface. */
+  readonly source: IpAddress | null;
+  /** 'kernel' when it came with an address, 'static' when it was added. */
+  readonly protocol: 'kernel' | 'static';
+}
+
+/** What `RouteTable.add` takes: an entry whose interface may be left to the table when there is a gateway. */
+export interface RouteSpec {
+  readonly destination: IpAddress;
+  readonly prefixLength: number;
+  readonly gateway?: IpAddress | null;
+  readonly netif?: number;
+  readonly metric?: number;
+  readonly source?: IpAddress | null;
+}
+
+/** The routing table: longest prefix first, then the lowest metric, then the oldest. */
+export class RouteTable {
+  private entries: readonly RouteEntry[] = [];
+  private readonly onChange: () => void;
+  private readonly isUp: (netif: number) => boolean;
+
+  /** `onChange` is called after each change; `isUp` says which interfaces' routes can be used. */
+  constructor(onChange: () => void, isUp: (netif: number) => boolean) {
+    this.onChange = onChange;
+    this.isUp = isUp;
+  }
+
+  /** Every route, the most specific first. */
+  list(): readonly RouteEntry[] {
+    return this.entries;
+  }
+
+  /** Adds a route. 0, -EINVAL, -EEXIST, or -ENETUNREACH when the gateway is not on a link of ours. */
+  add(spec: RouteSpec): number {
+    const { destination, prefixLength, metric = 0, source = null, gateway = null } = spec;
+    if (prefixLength < 0 || prefixLength > destination.byteLength * 8) return -EINVAL;
+    let netif = spec.netif ?? 0;
+    if (gateway !== null) {
+      const link = this.onLink(gateway, netif);
+      if (link === null) return -ENETUNREACH;
+      netif = link.netif;
+    }
+    if (netif === 0) return -EINVAL;
+    return this.insert({ destination, prefixLength, gateway, netif, metric, source, protocol: 'static' });
+  }
+
+  /** Adds the route to everywhere else, by `gateway`. As `add`. */
+  addDefault(gateway: IpAddress, metric = 0): number {
+    const destination = gateway.family === AF_INET ? ANY_V4 : IpAddress.v6(0, 0, 0, 0);
+    return this.add({ destination, prefixLength: 0, gateway, metric });
+  }
+
+  /** Adds the route to the subnet of an address that was given to an interface. 0 or -EEXIST. */
+  addOnLink(netif: number, address: IpAddress, prefixLength: number): number {
+    const entry = { destination: address, prefixLength, netif, source: address };
+    return this.insert({ ...entry, gateway: null, metric: 0, protocol: 'kernel' });
+  }
+
+  /** Removes the first route to exactly this prefix, and by this gateway if one is given. 0 or -ENOENT. */
+  remove(destination: IpAddress, prefixLength: number, gateway: IpAddress | null = null): number {
+    const found = this.entries.find(
+      entry =>
+        entry.prefixLength === prefixLength &&
+        destination.inPrefix(entry.destination, prefixLength) &&
+        (gateway === null || entry.gateway?.equals(gateway) === true),
+    );
+    if (found === undefined) return -ENOENT;
+    return this.removeWhere(entry => entry === found);
+  }
+
+  /** Removes every route for which `match` holds. 0, or -ENOENT when there was none. */
+  removeWhere(match: (entry: RouteEntry) => boolean): number {
+    const kept = this.entries.filter(entry => !match(entry));
+    if (kept.length === this.entries.length) return -ENOENT;
+    this.entries = kept;
+    this.onChange();
+    return 0;
+  }
+
+  /** The route to an address, by one interface only unless `netif` is 0; null when there is none. */
+  lookup(destination: IpAddress, netif: number): RouteEntry | null {
+    for (const entry of this.entries) {
+      if (netif !== 0 && entry.netif !== netif) continue;
+      if (destination.inPrefix(entry.destination, entry.prefixLength) && this.isUp(entry.netif)) return entry;
+    }
+    return null;
+  }
+
+  private onLink(gateway: IpAddress, netif: number): RouteEntry | null {
+    const reaches = (entry: RouteEntry): boolean =>
+      entry.gateway === null &&
+      (netif === 0 || entry.netif === netif) &&
+      gateway.inPrefix(entry.destination, entry.prefixLength);
+    return this.entries.find(reaches) ?? null;
+  }
+
+  private insert(spec: RouteEntry): number {
+    const added = { ...spec, destination: networkOf(spec.destination, spec.prefixLength) };
+    if (this.entries.some(entry => sameRoute(entry, added))) return -EEXIST;
+    const before = (entry: RouteEntry): boolean =>
+      entry.prefixLength > added.prefixLength ||
+      (entry.prefixLength === added.prefixLength && entry.metric <= added.metric);
+    const at = this.entries.filter(before).length;
+    this.entries = [...this.entries.slice(0, at), added, ...this.entries.slice(at)];
+    this.onChange();
+    return 0;
+  }
+}
+
+function sameRoute(a: RouteEntry, b: RouteEntry): boolean {
+  return (
+    a.prefixLength === b.prefixLength &&
+    a.metric === b.metric &&
+    a.netif === b.netif &&
+    a.destination.equals(b.destination) &&
+    sameAddress(a.gateway, b.gateway) &&
+    sameAddress(a.source, b.source)
+  );
+}
+
+function sameAddress(a: IpAddress | null, b: IpAddress | null): boolean {
+  return a === b || (a !== null && b !== null && a.equals(b));
+}
+
+/** The address with all bits behind the prefix zero. */
+function networkOf(address: IpAddress, prefixLength: number): IpAddress {
+  const mask = (word: number, bits: number): number =>
+    bits <= 0 ? 0 : bits >= 32 ? word : word & ~(0xffffffff >>> bits);
+  if (address.family === AF_INET) return IpAddress.v4(mask(address.w3, prefixLength));
+  return IpAddress.v6(
+    mask(address.w0, prefixLength),
+    mask(address.w1, prefixLength - 32),
+    mask(address.w2, prefixLength - 64),
+    mask(address.w3, prefixLength - 96),
+  );
+}

@@ -1,0 +1,220 @@
+/**
+ * Finds where packets for a destination go: the outgoing interface, the next hop, the source address and the path's
+ * MTU. What it found stays good while `generation` stays the same.
+ * @module
+ */
+import { EADDRNOTAVAIL, EINVAL, ENETDOWN, ENETUNREACH } from '../base/errno.ts';
+import type { Host } from '../core/host.ts';
+import type { Route } from '../core/network.ts';
+import { Alarm } from '../core/timers.ts';
+import { AF_INET, ANY_V4, type IpAddress, LOOPBACK_V4 } from '../wire/address.ts';
+import { IPV4_MAX_LENGTH } from '../wire/ipv4.ts';
+import { ADDRESS_BROADCAST, ADDRESS_LOCAL, ADDRESS_LOOPBACK, ADDRESS_MULTICAST } from './address-cache.ts';
+import { type Interfaces, LOOPBACK_INDEX } from './interfaces.ts';
+import type { Neighbor } from './neighbor.ts';
+import type { Netif } from './netif.ts';
+import { type RouteEntry, RouteTable } from './route-table.ts';
+
+/** Destinations whose route is remembered. */
+const CACHE_MAX = 4096;
+/** Destinations whose path MTU is remembered. */
+const PMTU_MAX = 1024;
+
+/** A Route with what the IP layer needs to send by it. */
+export class IpRoute implements Route {
+  readonly destination: IpAddress;
+  readonly source: IpAddress;
+  readonly nextHop: IpAddress;
+  readonly netif: number;
+  readonly mtu: number;
+  readonly gsoMaxSize: number;
+  readonly kind: Route['kind'];
+  readonly generation: number;
+  /** The outgoing interface. */
+  readonly out: Netif;
+  /** The next hop's entry in the neighbour table, once looked up. */
+  neighbor: Neighbor | null = null;
+
+  constructor(
+    destination: IpAddress,
+    source: IpAddress,
+    nextHop: IpAddress,
+    out: Netif,
+    mtu: number,
+    gsoMaxSize: number,
+    kind: Route['kind'],
+    generation: number,
+  ) {
+    this.destination = destination;
+    this.source = source;
+    this.nextHop = nextHop;
+    this.netif = out.index;
+    this.out = out;
+    this.mtu = mtu;
+    this.gsoMaxSize = gsoMaxSize;
+    this.kind = kind;
+    this.generation = generation;
+  }
+}
+
+/** What was learned of a path: its MTU, until when. */
+interface PathMtu {
+  readonly mtu: number;
+  readonly untilUs: number;
+}
+
+/** Routes, as the transports and the forwarding see them. */
+export class Router {
+  readonly table: RouteTable;
+  /** Changes whenever what `route` returned before may be wrong. */
+  generation = 1;
+  private readonly host: Host;
+  private readonly interfaces: Interfaces;
+  /** Results for a destination alone, with no source and no interface asked for. */
+  private readonly cache = new Map<number, IpRoute>();
+  private readonly pathMtus = new Map<number, PathMtu>();
+  private readonly expiry = new Alarm(() => this.expirePathMtus());
+
+  constructor(host: Host, interfaces: Interfaces) {
+    this.host = host;
+    this.interfaces = interfaces;
+    this.table = new RouteTable(
+      () => this.changed(),
+      index => interfaces.byIndex(index)?.up === true,
+    );
+  }
+
+  /** Addresses, interfaces or routes changed. */
+  changed(): void {
+    this.generation = (this.generation + 1) | 0;
+    this.cache.clear();
+    this.interfaces.refresh();
+  }
+
+  /**
+   * The route to `destination`, from `source` when one is asked for, by the interface with index `netif` unless 0.
+   * -ENETUNREACH, -EADDRNOTAVAIL (`source` is not ours), -ENETDOWN, -EINVAL.
+   */
+  route(destination: IpAddress, source: IpAddress | null, netif: number): IpRoute | number {
+    if (destination.family !== AF_INET) return -ENETUNREACH;
+    const plain = netif === 0 && (source === null || source.isUnspecified);
+    if (!plain) return this.resolve(destination, source?.isUnspecified === true ? null : source, netif);
+    const cached = this.cache.get(destination.w3);
+    if (cached !== undefined) return cached;
+    const made = this.resolve(destination, null, 0);
+    if (typeof made === 'number') return made;
+    if (this.cache.size >= CACHE_MAX) this.cache.clear();
+    this.cache.set(destination.w3, made);
+    return made;
+  }
+
+  /** Remembers that packets to `destination` may be `mtu` bytes long at most. It only ever lowers. */
+  learnPathMtu(destination: IpAddress, mtu: number): void {
+    const { host, pathMtus } = this;
+    const known = pathMtus.get(destination.w3);
+    const believed = Math.max(mtu, host.sysctl.min_pmtu);
+    if (known !== undefined && known.mtu <= believed) return;
+    if (known === undefined && pathMtus.size >= PMTU_MAX) pathMtus.clear();
+    const untilUs = host.nowUs + host.sysctl.mtu_expires * 1e6;
+    pathMtus.set(destination.w3, { mtu: believed, untilUs });
+    if (!this.expiry.armed) host.timers.set(this.expiry, untilUs);
+    this.changed();
+  }
+
+  /** Forgets everything and stops every timer. */
+  close(): void {
+    this.host.timers.delete(this.expiry);
+    this.pathMtus.clear();
+    this.changed();
+  }
+
+  private resolve(asked: IpAddress, source: IpAddress | null, netif: number): IpRoute | number {
+    // 0.0.0.0 as a destination is this host, as on every Unix.
+    const destination = asked.isUnspecified ? (source ?? LOOPBACK_V4) : asked;
+    const { interfaces } = this;
+    if (netif !== 0 && interfaces.byIndex(netif)?.up !== true) return -ENETDOWN;
+    if (source !== null && !this.isOurs(source)) return -EADDRNOTAVAIL;
+    const { kind } = interfaces.cache.lookup(destination.w3);
+    if (kind === ADDRESS_LOCAL || kind === ADDRESS_LOOPBACK) return this.toSelf(destination, source);
+    if (source?.isLoopback === true) return -EINVAL;
+    if (kind === ADDRESS_BROADCAST || kind === ADDRESS_MULTICAST) {
+      return this.toMany(destination, source, netif, kind === ADDRESS_BROADCAST);
+    }
+    const entry = this.table.lookup(destination, netif);
+    // An interface that was asked for by name is taken at its word: everyone is on that link.
+    const out = interfaces.byIndex(entry === null ? netif : entry.netif);
+    if (out === null) return -ENETUNREACH;
+    const nextHop = entry?.gateway ?? destination;
+    const from = source ?? this.sourceBy(entry, out, nextHop);
+    if (from === null && netif === 0) return -EADDRNOTAVAIL;
+    return this.make(destination, from ?? ANY_V4, nextHop, out, 'unicast');
+  }
+
+  private toSelf(destination: IpAddress, source: IpAddress | null): IpRoute {
+    const { loopback } = this.interfaces;
+    const own = destination.isLoopback ? (loopback.sourceFor(destination) ?? LOOPBACK_V4) : destination;
+    return this.make(destination, source ?? own, destination, loopback, 'local');
+  }
+
+  private toMany(
+    destination: IpAddress,
+    source: IpAddress | null,
+    netif: number,
+    broadcast: boolean,
+  ): IpRoute | number {
+    const out = this.outForMany(destination, source, netif);
+    if (out === null) return -ENETUNREACH;
+    const from = source ?? out.sourceFor(destination) ?? ANY_V4;
+    return this.make(destination, from, destination, out, broadcast ? 'broadcast' : 'multicast');
+  }
+
+  /** The interface asked for, that of the source or of the subnet, that of a route, or the first there is. */
+  private outForMany(destination: IpAddress, source: IpAddress | null, netif: number): Netif | null {
+    const { interfaces } = this;
+    if (netif !== 0) return interfaces.byIndex(netif);
+    const owner = (source === null ? null : interfaces.owner(source)) ?? interfaces.owner(destination);
+    if (owner !== null) return owner;
+    const entry = this.table.lookup(destination, 0);
+    if (entry !== null) return interfaces.byIndex(entry.netif);
+    return interfaces.list.find(other => other.up && !other.isLoopback) ?? null;
+  }
+
+  private sourceBy(entry: RouteEntry | null, out: Netif, nextHop: IpAddress): IpAddress | null {
+    if (entry?.source != null) return entry.source;
+    const own = out.sourceFor(nextHop);
+    if (own !== null) return own;
+    for (const netif of this.interfaces.list) {
+      const other = netif.index === LOOPBACK_INDEX || !netif.up ? null : netif.sourceFor(nextHop);
+      if (other !== null) return other;
+    }
+    return null;
+  }
+
+  private make(
+    destination: IpAddress,
+    source: IpAddress,
+    nextHop: IpAddress,
+    out: Netif,
+    kind: Route['kind'],
+  ): IpRoute {
+    const known = this.pathMtus.get(destination.w3);
+    const mtu = known === undefined ? out.mtu : Math.min(out.mtu, known.mtu);
+    return new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, this.generation);
+  }
+
+  private isOurs(address: IpAddress): boolean {
+    const { kind } = this.interfaces.cache.lookup(address.w3);
+    return address.family === AF_INET && (kind === ADDRESS_LOCAL || kind === ADDRESS_LOOPBACK);
+  }
+
+  private expirePathMtus(): void {
+    const { host, pathMtus } = this;
+    let nextUs = Number.POSITIVE_INFINITY;
+    for (const [word, { untilUs }] of pathMtus) {
+      if (untilUs <= host.nowUs) pathMtus.delete(word);
+      else nextUs = Math.min(nextUs, untilUs);
+    }
+    if (nextUs !== Number.POSITIVE_INFINITY) host.timers.set(this.expiry, nextUs);
+    this.changed();
+  }
+}

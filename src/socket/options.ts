@@ -1,0 +1,341 @@
+import { EDOM, EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN } from '../base/errno.ts';
+import { CONGESTION_CONTROLS } from '../tcp/congestion/registry.ts';
+import type { TcpSettings } from '../tcp/settings.ts';
+import type { TcpInfo } from '../transport/tcp-layer.ts';
+import * as C from './constants.ts';
+import type { Linger, Socket } from './socket.ts';
+import { TcpSocket } from './tcp-socket.ts';
+import { UdpSocket } from './udp-socket.ts';
+
+/** struct timeval. */
+export interface Timeval {
+  readonly tv_sec: number;
+  readonly tv_usec: number;
+}
+
+/** The value of a socket option: an int (booleans are taken as 0 and 1), a string or a struct. */
+export type OptionValue = number | boolean | string | Linger | Timeval | TcpInfo;
+
+/** One socket option. `get` and `set` return -errno as an Errno, since a value may be negative. */
+interface Option<S extends Socket> {
+  readonly get?: (socket: S) => OptionValue | Errno;
+  /** Takes an int. */
+  readonly set?: (socket: S, value: number) => number;
+  /** Takes something else. */
+  readonly setOther?: (socket: S, value: OptionValue) => number;
+}
+
+/** An errno where a value is expected. */
+class Errno {
+  readonly errno: number;
+  constructor(errno: number) {
+    this.errno = errno;
+  }
+}
+
+/** The smallest buffers Linux gives, in bytes: room for one packet, and for two to send. */
+const SOCK_MIN_RCVBUF = 2304;
+const SOCK_MIN_SNDBUF = 4608;
+const INT_MAX = 0x7fffffff;
+
+/** setsockopt(2): 0, -ENOPROTOOPT for an unknown option, -EINVAL for a value that does not fit. */
+export function setOption(socket: Socket, level: number, name: number, value: OptionValue): number {
+  const option = findOption(socket, level, name);
+  if (option === undefined) return -ENOPROTOOPT;
+  if (option.setOther !== undefined) return option.setOther(socket, value);
+  if (option.set === undefined) return -ENOPROTOOPT;
+  const int = typeof value === 'boolean' ? Number(value) : value;
+  if (typeof int !== 'number' || !Number.isInteger(int) || Math.abs(int) > INT_MAX) return -EINVAL;
+  return option.set(socket, int);
+}
+
+/** getsockopt(2): fills `out.value`; 0 or -ENOPROTOOPT. */
+export function getOption(
+  socket: Socket,
+  level: number,
+  name: number,
+  out: { value: OptionValue | null },
+): number {
+  const option = findOption(socket, level, name);
+  if (option?.get === undefined) return -ENOPROTOOPT;
+  const value = option.get(socket);
+  if (value instanceof Errno) return -value.errno;
+  out.value = value;
+  return 0;
+}
+
+function findOption(socket: Socket, level: number, name: number): Option<Socket> | undefined {
+  if (level === C.SOL_SOCKET) {
+    const special = socket instanceof UdpSocket ? UDP_SOCKET_OPTIONS : TCP_SOCKET_OPTIONS;
+    return (special.get(name) as Option<Socket> | undefined) ?? SOCKET_OPTIONS.get(name);
+  }
+  if (level === C.SOL_IP && socket.family === C.AF_INET) {
+    return name === C.IP_MTU && socket instanceof UdpSocket
+      ? (UDP_IP_MTU as Option<Socket>)
+      : IP_OPTIONS.get(name);
+  }
+  if (level === C.SOL_TCP && socket instanceof TcpSocket) return TCP_OPTIONS.get(name) as Option<Socket>;
+  return undefined;
+}
+
+function int(
+  get: (socket: Socket) => number | boolean,
+  set?: (socket: Socket, value: number) => number,
+): Option<Socket> {
+  const read = { get: (socket: Socket): number => Number(get(socket)) };
+  return set === undefined ? read : { ...read, set };
+}
+
+function changed(socket: Socket, change: Parameters<Socket['changeOptions']>[0]): number {
+  socket.changeOptions(change);
+  return 0;
+}
+
+function buffer(which: 'sndBuf' | 'rcvBuf', force: boolean): (socket: Socket, value: number) => number {
+  return (socket, value) => {
+    const { sysctl } = socket.context.host;
+    const max = which === 'sndBuf' ? sysctl.wmem_max : sysctl.rmem_max;
+    const wanted = Math.min(force ? Math.max(value, 0) : value < 0 ? max : Math.min(value, max), INT_MAX / 2);
+    // Doubled, as in Linux: half is for book-keeping.
+    const least = which === 'sndBuf' ? SOCK_MIN_SNDBUF : SOCK_MIN_RCVBUF;
+    socket.setBuffer(which, Math.max(Math.floor(wanted) * 2, least));
+    return 0;
+  };
+}
+
+function timeout(which: 'rcvTimeoutUs' | 'sndTimeoutUs'): Option<Socket> {
+  return {
+    get: socket => {
+      const us = socket.options[which];
+      if (us === Number.POSITIVE_INFINITY) return { tv_sec: 0, tv_usec: 0 };
+      return { tv_sec: Math.floor(us / 1e6), tv_usec: us % 1e6 };
+    },
+    setOther: (socket, value) => {
+      if (typeof value !== 'object' || !isInts(value, 'tv_sec', 'tv_usec')) return -EINVAL;
+      const { tv_sec, tv_usec } = value as Timeval;
+      if (tv_usec < 0 || tv_usec >= 1e6) return -EDOM;
+      // A negative time does not wait at all; zero waits for ever (socket(7)).
+      const us = tv_sec < 0 ? 0 : tv_sec * 1e6 + tv_usec;
+      return changed(socket, { [which]: us === 0 && tv_sec >= 0 ? Number.POSITIVE_INFINITY : us });
+    },
+  };
+}
+
+function isInts(value: object, ...names: string[]): boolean {
+  return names.every(name => Number.isInteger((value as Record<string, unknown>)[name]));
+}
+
+/** Of every socket. */
+const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
+  [
+    C.SO_REUSEADDR,
+    int(
+      socket => socket.options.reuseAddress,
+      (socket, value) => changed(socket, { reuseAddress: value !== 0 }),
+    ),
+  ],
+  [
+    C.SO_REUSEPORT,
+    int(
+      socket => socket.options.reusePort,
+      (socket, value) => changed(socket, { reusePort: value !== 0 }),
+    ),
+  ],
+  [C.SO_TYPE, int(socket => socket.type)],
+  [C.SO_PROTOCOL, int(socket => socket.protocol)],
+  [C.SO_DOMAIN, int(socket => socket.family)],
+  [C.SO_ERROR, int(socket => socket.takeError())],
+  [C.SO_ACCEPTCONN, int(socket => socket instanceof TcpSocket && socket.listener !== null)],
+  [C.SO_SNDBUF, { ...int(socket => socket.transport.sndBuf), set: buffer('sndBuf', false) }],
+  [C.SO_RCVBUF, { ...int(socket => socket.transport.rcvBuf), set: buffer('rcvBuf', false) }],
+  [C.SO_SNDBUFFORCE, { set: buffer('sndBuf', true) }],
+  [C.SO_RCVBUFFORCE, { set: buffer('rcvBuf', true) }],
+  [C.SO_RCVTIMEO, timeout('rcvTimeoutUs')],
+  [C.SO_SNDTIMEO, timeout('sndTimeoutUs')],
+  [
+    C.SO_LINGER,
+    {
+      get: socket => socket.options.linger,
+      setOther: (socket, value) => {
+        if (typeof value !== 'object' || !isInts(value, 'l_onoff', 'l_linger')) return -EINVAL;
+        const { l_onoff, l_linger } = value as Linger;
+        // As in Linux a negative time is as good as endless.
+        const seconds = l_linger < 0 ? INT_MAX : l_linger;
+        return changed(socket, { linger: { l_onoff: l_onoff === 0 ? 0 : 1, l_linger: seconds } });
+      },
+    },
+  ],
+]);
+
+/** SOL_SOCKET options that work on TCP. SO_BROADCAST is kept by every socket and used by none of these. */
+const TCP_SOCKET_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Option<TcpSocket>>([
+  [C.SO_KEEPALIVE, tcpFlag('keepAlive')],
+  [C.SO_BROADCAST, { get: () => 0, set: () => 0 }],
+]);
+
+/** SOL_SOCKET options that work on UDP. */
+const UDP_SOCKET_OPTIONS: ReadonlyMap<number, Option<UdpSocket>> = new Map<number, Option<UdpSocket>>([
+  [C.SO_KEEPALIVE, { get: () => 0, set: () => 0 }],
+  [
+    C.SO_BROADCAST,
+    {
+      get: socket => Number(socket.endpoint.settings.broadcast),
+      set: (socket, value) => {
+        socket.change({ broadcast: value !== 0 });
+        return 0;
+      },
+    },
+  ],
+]);
+
+const UDP_IP_MTU: Option<UdpSocket> = {
+  get: socket => socket.endpoint.pathMtu || new Errno(ENOTCONN),
+};
+
+const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
+  [
+    C.IP_TTL,
+    int(
+      socket => socket.transport.ttl,
+      (socket, value) => {
+        if (value !== -1 && (value < 1 || value > 255)) return -EINVAL;
+        socket.changeTransport({ ttl: value === -1 ? socket.context.host.sysctl.ip_default_ttl : value });
+        return 0;
+      },
+    ),
+  ],
+  [
+    C.IP_TOS,
+    int(
+      socket => socket.transport.tos,
+      (socket, value) => {
+        // The two ECN bits of a stream belong to TCP.
+        const tos = socket instanceof TcpSocket ? (value & 0xfc) | (socket.transport.tos & 3) : value & 0xff;
+        socket.changeTransport({ tos });
+        return 0;
+      },
+    ),
+  ],
+  [
+    C.IP_MTU_DISCOVER,
+    int(
+      socket => socket.options.mtuDiscover,
+      (socket, value) =>
+        value < C.IP_PMTUDISC_DONT || value > C.IP_PMTUDISC_PROBE
+          ? -EINVAL
+          : changed(socket, { mtuDiscover: value }),
+    ),
+  ],
+]);
+
+function tcpChange(socket: TcpSocket, change: Partial<TcpSettings>): number {
+  socket.settings = { ...socket.settings, ...change };
+  return 0;
+}
+
+function tcpFlag(name: 'noDelay' | 'cork' | 'keepAlive'): Option<TcpSocket> {
+  return {
+    get: socket => Number(socket.settings[name]),
+    set: (socket, value) => tcpChange(socket, { [name]: value !== 0 }),
+  };
+}
+
+/** An int within bounds, kept in a setting that counts `unit` for each. */
+function tcpRange(
+  name: 'keepIdleUs' | 'keepIntervalUs' | 'keepCount' | 'synCount' | 'userTimeoutUs',
+  unit: number,
+  min: number,
+  max: number,
+): Option<TcpSocket> {
+  return {
+    get: socket => Math.round(socket.settings[name] / unit),
+    set: (socket, value) =>
+      value < min || value > max ? -EINVAL : tcpChange(socket, { [name]: value * unit }),
+  };
+}
+
+/** Bounds of tcp(7), as Linux has them. */
+const TCP_MIN_MSS = 88;
+const TCP_MAX_WINDOW = 32767;
+const TCP_KEEP_MAX = 32767;
+const TCP_COUNT_MAX = 127;
+const TCP_FIN_TIMEOUT_MAX = 120;
+
+const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Option<TcpSocket>>([
+  [C.TCP_NODELAY, tcpFlag('noDelay')],
+  [C.TCP_CORK, tcpFlag('cork')],
+  [C.TCP_KEEPIDLE, tcpRange('keepIdleUs', 1e6, 1, TCP_KEEP_MAX)],
+  [C.TCP_KEEPINTVL, tcpRange('keepIntervalUs', 1e6, 1, TCP_KEEP_MAX)],
+  [C.TCP_KEEPCNT, tcpRange('keepCount', 1, 1, TCP_COUNT_MAX)],
+  [C.TCP_SYNCNT, tcpRange('synCount', 1, 1, TCP_COUNT_MAX)],
+  [C.TCP_USER_TIMEOUT, tcpRange('userTimeoutUs', 1e3, 0, INT_MAX)],
+  [
+    C.TCP_MAXSEG,
+    {
+      get: socket => {
+        const { mss } = socket.endpoint?.info() ?? {};
+        return typeof mss === 'number' ? mss : socket.settings.maxSeg || 536;
+      },
+      set: (socket, value) =>
+        value !== 0 && (value < TCP_MIN_MSS || value > TCP_MAX_WINDOW)
+          ? -EINVAL
+          : tcpChange(socket, { maxSeg: value }),
+    },
+  ],
+  [
+    C.TCP_LINGER2,
+    {
+      get: ({ settings }) => (settings.linger2Us < 0 ? -1 : Math.round(settings.linger2Us / 1e6)),
+      set: (socket, value) => {
+        const { tcp_fin_timeout } = socket.context.host.sysctl;
+        if (value < 0 || value > TCP_FIN_TIMEOUT_MAX) return tcpChange(socket, { linger2Us: -1 });
+        return tcpChange(socket, { linger2Us: (value || tcp_fin_timeout) * 1e6 });
+      },
+    },
+  ],
+  [
+    C.TCP_DEFER_ACCEPT,
+    {
+      get: socket => Math.round(socket.settings.deferAcceptUs / 1e6),
+      set: (socket, value) => tcpChange(socket, { deferAcceptUs: deferSeconds(value) * 1e6 }),
+    },
+  ],
+  [
+    C.TCP_WINDOW_CLAMP,
+    {
+      get: socket => socket.settings.windowClamp,
+      set: (socket, value) => {
+        if (value < 0 || (value === 0 && socket.endpoint !== null)) return -EINVAL;
+        return tcpChange(socket, { windowClamp: value === 0 ? 0 : Math.max(value, SOCK_MIN_RCVBUF / 2) });
+      },
+    },
+  ],
+  [
+    C.TCP_QUICKACK,
+    {
+      get: socket => socket.options.quickAck,
+      set: (socket, value) => {
+        socket.endpoint?.setQuickAck(value !== 0);
+        return changed(socket, { quickAck: value !== 0 ? 1 : 0 });
+      },
+    },
+  ],
+  [
+    C.TCP_CONGESTION,
+    {
+      get: socket => socket.settings.congestion,
+      setOther: (socket, value) => {
+        if (typeof value !== 'string' || value === '') return -EINVAL;
+        return CONGESTION_CONTROLS.includes(value) ? tcpChange(socket, { congestion: value }) : -ENOENT;
+      },
+    },
+  ],
+  [C.TCP_INFO, { get: socket => socket.endpoint?.info() ?? { state: socket.listener === null ? 7 : 10 } }],
+]);
+
+/** Linux keeps TCP_DEFER_ACCEPT as SYN-ACK retransmissions: the seconds after which one of them falls. */
+function deferSeconds(wanted: number): number {
+  let seconds = wanted > 0 ? 1 : 0;
+  for (let step = 2; seconds < wanted && seconds < 32768; step = Math.min(step * 2, 120)) seconds += step;
+  return seconds;
+}

@@ -1,0 +1,113 @@
+import type { Host } from '../core/host.ts';
+import type { TcpLayer } from '../transport/tcp-layer.ts';
+import type { UdpLayer } from '../udp/udp-layer.ts';
+import { File } from './file.ts';
+import type { Out, Sockaddr } from './sockaddr.ts';
+
+/** What the sockets of one process work on. */
+export interface SocketContext {
+  readonly host: Host;
+  readonly tcp: TcpLayer;
+  readonly udp: UdpLayer;
+}
+
+/** struct linger: `l_linger` in seconds. */
+export interface Linger {
+  readonly l_onoff: number;
+  readonly l_linger: number;
+}
+
+/** What setsockopt(SOL_SOCKET) can change and no transport needs to know. Shared until changed (copy-on-write). */
+export interface SocketOptions {
+  readonly reuseAddress: boolean;
+  readonly reusePort: boolean;
+  readonly linger: Linger;
+  /** SO_RCVTIMEO and SO_SNDTIMEO in microseconds; Infinity for none. */
+  readonly rcvTimeoutUs: number;
+  readonly sndTimeoutUs: number;
+  /** IP_MTU_DISCOVER as it was set. */
+  readonly mtuDiscover: number;
+  /** TCP_QUICKACK as it was set. */
+  readonly quickAck: number;
+}
+
+/** Of a fresh socket. */
+export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
+  reuseAddress: false,
+  reusePort: false,
+  linger: { l_onoff: 0, l_linger: 0 },
+  rcvTimeoutUs: Number.POSITIVE_INFINITY,
+  sndTimeoutUs: Number.POSITIVE_INFINITY,
+  mtuDiscover: 1,
+  quickAck: 1,
+};
+
+/** The settings that both transports have under the same names. */
+export interface TransportSettings {
+  readonly ttl: number;
+  readonly tos: number;
+  readonly sndBuf: number;
+  readonly rcvBuf: number;
+}
+
+/**
+ * A socket, as the calls see it. Every method returns a value or -errno and never waits: -EAGAIN means that a blocking
+ * caller would wait now.
+ */
+export abstract class Socket extends File {
+  readonly context: SocketContext;
+  readonly family: number;
+  options: SocketOptions = DEFAULT_SOCKET_OPTIONS;
+
+  /** SOCK_STREAM or SOCK_DGRAM. */
+  abstract readonly type: number;
+  abstract readonly protocol: number;
+  abstract readonly transport: TransportSettings;
+
+  constructor(context: SocketContext, family: number) {
+    super();
+    this.context = context;
+    this.family = family;
+  }
+
+  abstract bind(address: Sockaddr): number;
+  abstract listen(backlog: number): number;
+  /** The next connection as a socket without a descriptor; `peer` is filled in. */
+  abstract accept(peer: Out<Sockaddr> | null): Socket | number;
+  /** Begins: 0 or -EINPROGRESS when it goes on by itself. */
+  abstract connect(address: Sockaddr): number;
+  /** Sends bytes[start, end); `to` is null without a destination address. Returns how many bytes were taken. */
+  abstract send(bytes: Uint8Array, start: number, end: number, flags: number, to: Sockaddr | null): number;
+  /** Receives into into[start, end); `from` is filled in when it is known. Returns how many bytes. */
+  abstract receive(
+    into: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    from: Out<Sockaddr> | null,
+  ): number;
+  abstract shutdown(read: boolean, write: boolean): number;
+  /** getsockname(2). */
+  abstract localName(): Sockaddr;
+  /** getpeername(2); null when there is no peer. */
+  abstract peerName(): Sockaddr | null;
+  /** SO_ERROR, positive; clears it. */
+  abstract takeError(): number;
+  /** FIONREAD or -errno. */
+  abstract readableBytes(): number;
+  /** SIOCOUTQ and SIOCOUTQNSD: bytes not acknowledged, and bytes not sent. */
+  abstract outq(): number;
+  abstract outqNotSent(): number;
+  /** Changes settings that both transports have. */
+  abstract changeTransport(change: Partial<TransportSettings>): void;
+  /** setsockopt of SO_SNDBUF or SO_RCVBUF, already doubled and within bounds. */
+  abstract setBuffer(which: 'sndBuf' | 'rcvBuf', bytes: number): void;
+  /** What options.ts changed in `options` takes effect. */
+  abstract optionsChanged(): void;
+
+  /** Changes options of this socket alone. */
+  changeOptions(change: Partial<SocketOptions>): void {
+    this.options = { ...this.options, ...change };
+    this.optionsChanged();
+  }
+}

@@ -1,0 +1,294 @@
+import {
+  EAFNOSUPPORT,
+  EAGAIN,
+  EALREADY,
+  ECONNABORTED,
+  EINPROGRESS,
+  EINVAL,
+  EISCONN,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPIPE,
+} from '../base/errno.ts';
+import { IPPROTO_TCP } from '../core/network.ts';
+import { POLLHUP, POLLIN, POLLOUT } from '../core/readiness.ts';
+import type { TcpSettings } from '../tcp/settings.ts';
+import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
+import { ANY_V4, LOOPBACK_V4 } from '../wire/address.ts';
+import { AF_UNSPEC, MSG_MORE, MSG_OOB, MSG_PEEK, SOCK_STREAM } from './constants.ts';
+import type { Out, Sockaddr } from './sockaddr.ts';
+import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
+
+/** Where connect(2) stands, Linux's SS_*: it decides what a second connect() says. */
+type ConnectPhase = 'unconnected' | 'connecting' | 'connected';
+
+/** A SOCK_STREAM socket: fresh or bound, then either a listener or one connection. */
+export class TcpSocket extends Socket {
+  private ownSettings: TcpSettings;
+  private binding: PortBinding | null = null;
+  private phase: ConnectPhase = 'unconnected';
+  listener: TcpListenerEndpoint | null = null;
+  endpoint: TcpEndpoint | null = null;
+
+  constructor(context: SocketContext, family: number) {
+    super(context, family);
+    this.ownSettings = context.tcp.defaults;
+  }
+
+  override get type(): number {
+    return SOCK_STREAM;
+  }
+
+  override get protocol(): number {
+    return IPPROTO_TCP;
+  }
+
+  /** What setsockopt changes: of the connection, of the listener, or to be used by either later. */
+  get settings(): TcpSettings {
+    return (this.endpoint ?? this.listener)?.settings ?? this.ownSettings;
+  }
+
+  set settings(settings: TcpSettings) {
+    this.ownSettings = settings;
+    if (this.endpoint !== null) this.endpoint.settings = settings;
+    else if (this.listener !== null) this.listener.settings = settings;
+  }
+
+  override get transport(): TransportSettings {
+    return this.settings;
+  }
+
+  /** A socket that was never connected is ready to write and hung up, as Linux has it. */
+  override poll(): number {
+    if (this.endpoint !== null) return this.endpoint.poll();
+    if (this.listener !== null) return this.listener.acceptQueueLength > 0 ? POLLIN : 0;
+    return POLLOUT | POLLHUP;
+  }
+
+  override bind(address: Sockaddr): number {
+    if (this.binding !== null || this.listener !== null || this.endpoint !== null) return -EINVAL;
+    if (address.family === AF_UNSPEC && !address.address.isUnspecified) return -EAFNOSUPPORT;
+    const { reuseAddress, reusePort } = this.options;
+    const binding = this.context.tcp.bind(address.address, address.port, reuseAddress, reusePort);
+    if (typeof binding === 'number') return binding;
+    this.binding = binding;
+    return 0;
+  }
+
+  override listen(backlog: number): number {
+    const { host, tcp } = this.context;
+    const { somaxconn } = host.sysctl;
+    const limit = backlog < 0 || backlog > somaxconn ? somaxconn : backlog;
+    if (this.listener !== null) {
+      this.listener.backlog = limit;
+      return 0;
+    }
+    if (this.phase !== 'unconnected') return -EINVAL;
+    const listener = tcp.listen(this.binding, limit, this.settings, this);
+    if (typeof listener === 'number') return listener;
+    this.binding = null;
+    this.listener = listener;
+    return 0;
+  }
+
+  override accept(peer: Out<Sockaddr> | null): TcpSocket | number {
+    if (this.listener === null) return -EINVAL;
+    const endpoint = this.listener.accept();
+    if (endpoint === null) return -EAGAIN;
+    const socket = new TcpSocket(this.context, this.family);
+    socket.options = this.options;
+    socket.adopt(endpoint);
+    socket.phase = 'connected';
+    if (peer !== null) {
+      peer.value = { family: this.family, address: endpoint.remoteAddress, port: endpoint.remotePort };
+    }
+    return socket;
+  }
+
+  override connect(address: Sockaddr): number {
+    if (address.family === AF_UNSPEC) return this.disconnect();
+    if (this.listener !== null || this.phase === 'connected') return -EISCONN;
+    if (this.phase === 'connecting') return this.connectAgain();
+    const remote = address.address.isUnspecified ? LOOPBACK_V4 : address.address;
+    const endpoint = this.context.tcp.connect(this.binding, remote, address.port, this.settings, this);
+    if (typeof endpoint === 'number') return endpoint;
+    this.binding = null;
+    this.adopt(endpoint);
+    this.phase = 'connecting';
+    return -EINPROGRESS;
+  }
+
+  /** connect(2) after connect(2): how the first one went. */
+  private connectAgain(): number {
+    const endpoint = this.endpoint as TcpEndpoint;
+    if (endpoint.connecting) return -EALREADY;
+    const error = endpoint.takeError();
+    if (error === 0 && endpoint.connected) {
+      this.phase = 'connected';
+      return 0;
+    }
+    this.dropEndpoint();
+    return -(error || ECONNABORTED);
+  }
+
+  /** connect(2) with AF_UNSPEC, and shutdown(2) of a socket that listens or connects: back to the beginning. */
+  private disconnect(): number {
+    this.listener?.close();
+    this.endpoint?.abort();
+    if (this.listener !== null) this.listener.user = null;
+    this.listener = null;
+    this.dropEndpoint();
+    this.ready(POLLIN | POLLOUT | POLLHUP);
+    return 0;
+  }
+
+  private adopt(endpoint: TcpEndpoint): void {
+    endpoint.user = this;
+    this.endpoint = endpoint;
+  }
+
+  private dropEndpoint(): void {
+    if (this.endpoint !== null) {
+      this.ownSettings = this.endpoint.settings;
+      this.endpoint.user = null;
+    }
+    this.endpoint = null;
+    this.phase = 'unconnected';
+  }
+
+  override send(bytes: Uint8Array, start: number, end: number, flags: number, to: Sockaddr | null): number {
+    if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (this.listener !== null && to !== null) {
+      const result = this.sendOnListener(this.listener, to);
+      if (result < 0) return result;
+    }
+    const { endpoint } = this;
+    if (endpoint === null) return -EPIPE;
+    if (endpoint.writeShut || !(endpoint.connected || endpoint.connecting)) {
+      return -(endpoint.takeError() || EPIPE);
+    }
+    if (end === start) return 0;
+    const count = endpoint.write(bytes, start, end, (flags & MSG_MORE) !== 0);
+    return count > 0 ? count : -EAGAIN;
+  }
+
+  /** RFC 9293 section 3.10.2: SEND in LISTEN changes the passive open into an active one. */
+  private sendOnListener(listener: TcpListenerEndpoint, to: Sockaddr): number {
+    const endpoint = listener.connect(to.address, to.port);
+    if (typeof endpoint === 'number') return endpoint;
+    listener.user = null;
+    this.listener = null;
+    this.adopt(endpoint);
+    this.phase = 'connecting';
+    return 0;
+  }
+
+  override receive(
+    into: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    from: Out<Sockaddr> | null,
+  ): number {
+    if ((flags & MSG_OOB) !== 0) return -EINVAL;
+    const { endpoint } = this;
+    // A stream tells no sender (recv(2)): the caller's address stays as it is.
+    if (from !== null) from.value = null;
+    if (endpoint === null) return -ENOTCONN;
+    if (end === start) return 0;
+    const count = endpoint.read(into, start, end, (flags & MSG_PEEK) !== 0);
+    if (count > 0) return count;
+    const error = endpoint.takeError();
+    if (error !== 0) return -error;
+    if (endpoint.eof || !(endpoint.connected || endpoint.connecting)) return 0;
+    return -EAGAIN;
+  }
+
+  override shutdown(read: boolean, write: boolean): number {
+    if (this.listener !== null) return read ? this.disconnect() : 0;
+    const { endpoint } = this;
+    if (endpoint === null) return -ENOTCONN;
+    if (endpoint.connecting) return this.disconnect();
+    if (!endpoint.connected) return -ENOTCONN;
+    endpoint.shutdown(read, write);
+    return 0;
+  }
+
+  override localName(): Sockaddr {
+    const holder = this.endpoint ?? this.listener;
+    if (holder !== null) return this.name(holder.localAddress, holder.localPort);
+    if (this.binding !== null) return this.name(this.binding.address, this.binding.port);
+    return this.name(ANY_V4, 0);
+  }
+
+  override peerName(): Sockaddr | null {
+    const { endpoint } = this;
+    if (endpoint === null || !endpoint.connected) return null;
+    return this.name(endpoint.remoteAddress, endpoint.remotePort);
+  }
+
+  private name(address: Sockaddr['address'], port: number): Sockaddr {
+    return { family: this.family, address, port };
+  }
+
+  override takeError(): number {
+    return this.endpoint?.takeError() ?? 0;
+  }
+
+  override readableBytes(): number {
+    return this.listener !== null ? -EINVAL : (this.endpoint?.readable ?? 0);
+  }
+
+  override outq(): number {
+    return this.listener !== null ? -EINVAL : (this.endpoint?.outq ?? 0);
+  }
+
+  override outqNotSent(): number {
+    return this.listener !== null ? -EINVAL : (this.endpoint?.outqNotSent ?? 0);
+  }
+
+  /** Whether a connect that began is still under way. */
+  get connecting(): boolean {
+    return this.endpoint?.connecting ?? false;
+  }
+
+  override changeTransport(change: Partial<TransportSettings>): void {
+    this.settings = { ...this.settings, ...change };
+  }
+
+  override setBuffer(which: 'sndBuf' | 'rcvBuf', bytes: number): void {
+    this.settings =
+      which === 'sndBuf'
+        ? { ...this.settings, sndBuf: bytes, sndBufLocked: true }
+        : { ...this.settings, rcvBuf: bytes, rcvBufLocked: true };
+  }
+
+  override optionsChanged(): void {
+    const dontFragment = this.options.mtuDiscover !== 0;
+    const { settings } = this;
+    if (settings.dontFragment !== dontFragment) this.settings = { ...settings, dontFragment };
+  }
+
+  protected override release(): void {
+    const { l_onoff, l_linger } = this.options.linger;
+    this.binding?.release();
+    this.binding = null;
+    this.listener?.close();
+    if (this.endpoint === null) return;
+    if (l_onoff !== 0 && l_linger === 0) this.endpoint.abort();
+    else this.endpoint.close();
+  }
+
+  /** For a blocking close with SO_LINGER: nothing is left to send and our FIN is acknowledged. */
+  get drained(): boolean {
+    return this.endpoint?.drained ?? true;
+  }
+
+  /** After close: the transport goes on without this socket. */
+  detach(): void {
+    if (this.endpoint !== null) this.endpoint.user = null;
+    if (this.listener !== null) this.listener.user = null;
+    this.endpoint = null;
+    this.listener = null;
+  }
+}

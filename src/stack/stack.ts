@@ -1,0 +1,209 @@
+/**
+ * The composition root: one host with its layers, its run loop and its API.
+ * @module
+ */
+
+import { assert } from '../base/assert.ts';
+import { EINVAL } from '../base/errno.ts';
+import type { Env, Task } from '../core/env.ts';
+import type { Hook, HookPoint } from '../core/hook.ts';
+import { Host } from '../core/host.ts';
+import type { Link } from '../core/link.ts';
+import type { Mib } from '../core/mib.ts';
+import type { FiveTuple } from '../core/network.ts';
+import { PacketPool } from '../core/pool.ts';
+import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import { Loopback } from '../link/loopback.ts';
+import { IpLayer } from '../net/ip-layer.ts';
+import type { SocketAddress } from '../socket/api/address.ts';
+import { type ConnectOptions, connect } from '../socket/api/connect.ts';
+import { type DatagramSocket, type UdpOptions, udp } from '../socket/api/datagram.ts';
+import { type Listener, type ListenOptions, listen } from '../socket/api/listen.ts';
+import type { TcpSocketStream } from '../socket/api/tcp-stream.ts';
+import { Sys } from '../socket/calls.ts';
+import type { TraceSink } from '../trace/sink.ts';
+import { TcpLayer } from '../transport/tcp-layer.ts';
+import { UdpLayer } from '../udp/udp-layer.ts';
+import { ANY_V4, IpAddress, parseCidr } from '../wire/address.ts';
+import { type SocketRow, socketRows } from './sockets.ts';
+
+/** Packets and timers that one `run` processes before others have their turn. */
+const RUN_BUDGET = 256;
+
+/** What a stack is made of. */
+export interface StackOptions {
+  readonly env: Env;
+  /** In the trace. Default 'host'. */
+  readonly name?: string;
+  /** Memory for packets; of its own by default. Stacks of one simulated world share one. */
+  readonly pool?: PacketPool;
+  /** Limits and policies that differ from Linux's defaults. */
+  readonly sysctl?: Partial<Sysctl>;
+  readonly trace?: TraceSink | null;
+  /** Chooses TCP's initial sequence numbers instead of RFC 6528. For tests: a remote party can guess them. */
+  readonly iss?: (flow: FiveTuple) => number;
+}
+
+/** How a link is attached. */
+export interface AttachOptions {
+  /** Default eth0, eth1 ... */
+  readonly name?: string;
+  /** 'A.B.C.D/N'. */
+  readonly address?: string;
+  /** The default gateway, reached by this link. */
+  readonly gateway?: string;
+}
+
+/**
+ * A host: attach links, then use the BSD calls (`sys`) or `connect`, `listen` and `udp`.
+ * @example
+ * const stack = new Stack({ env: nodeEnv() });
+ * stack.attach(link, { address: '10.0.0.1/24' });
+ * const socket = stack.connect({ hostname: '10.0.0.2', port: 80 });
+ */
+export class Stack {
+  readonly host: Host;
+  readonly ip: IpLayer;
+  readonly tcp: TcpLayer;
+  readonly udpLayer: UdpLayer;
+  /** The BSD socket calls. */
+  readonly sys: Sys;
+  private readonly links: Link[] = [];
+  private readonly task: Task;
+  private running = false;
+  private closed = false;
+
+  constructor(options: StackOptions) {
+    const { env, name = 'host', pool = new PacketPool(), sysctl, trace = null, iss } = options;
+    this.host = new Host(name, env, pool, { ...DEFAULT_SYSCTL, ...sysctl });
+    this.host.trace = trace;
+    this.task = env.task(() => this.wake());
+    this.ip = new IpLayer(this.host, new Loopback());
+    this.tcp = new TcpLayer(this.host, this.ip);
+    this.udpLayer = new UdpLayer(this.host, this.ip);
+    this.sys = new Sys({ host: this.host, tcp: this.tcp, udp: this.udpLayer });
+    if (iss !== undefined) this.tcp.chooseIss = iss;
+    this.ip.onIngress = () => this.wakeAt(this.host.nowUs);
+    this.host.timers.onEarliest = dueUs => this.wakeAt(dueUs);
+  }
+
+  // --- configuration --------------------------------------------------------------------------------------------
+
+  /**
+   * Puts an interface on a link. Returns its index (2 for the first: 1 is lo), or -EINVAL for an address or a gateway
+   * that is not one, -ENETUNREACH for a gateway that is not on the link's network.
+   */
+  attach(link: Link, options: AttachOptions = {}): number {
+    const address = options.address === undefined ? undefined : parseCidr(options.address);
+    const gateway = options.gateway === undefined ? undefined : IpAddress.parse(options.gateway);
+    if (address === null || gateway === null) return -EINVAL;
+    this.links.push(link);
+    const netif = this.ip.attach(link, options.name);
+    if (address !== undefined) netif.addAddress(address.address, address.prefixLength);
+    if (gateway !== undefined) {
+      const result = this.ip.routes.add({
+        destination: ANY_V4,
+        prefixLength: 0,
+        gateway,
+        netif: netif.index,
+      });
+      if (result < 0) return result;
+    }
+    return netif.index;
+  }
+
+  /** Looks at packets, changes them or stops them; returns what removes the hook. */
+  hook(point: HookPoint, hook: Hook): () => void {
+    return this.host.hooks.add(point, hook);
+  }
+
+  get name(): string {
+    return this.host.name;
+  }
+
+  get trace(): TraceSink | null {
+    return this.host.trace;
+  }
+
+  set trace(sink: TraceSink | null) {
+    this.host.trace = sink;
+  }
+
+  /** The counters of /proc/net/snmp and /proc/net/netstat. */
+  get mib(): Mib {
+    return this.host.mib;
+  }
+
+  /** Every TCP socket, as `ss` lists them. */
+  sockets(): SocketRow[] {
+    this.host.refreshNow();
+    return socketRows(this.tcp);
+  }
+
+  // --- the high-level API ---------------------------------------------------------------------------------------
+
+  /** Opens a TCP connection; returns at once, `opened` says how it went. */
+  connect(address: SocketAddress | string, options?: ConnectOptions): TcpSocketStream {
+    return connect(this.sys, address, options);
+  }
+
+  /** Accepts TCP connections: iterate over it. */
+  listen(options: ListenOptions): Listener {
+    return listen(this.sys, options);
+  }
+
+  /** A UDP socket. */
+  udp(options?: UdpOptions): DatagramSocket {
+    return udp(this.sys, options);
+  }
+
+  // --- work -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Does what is due now, within a budget: received packets, then timers. Returns when it wants to run again, in
+   * microseconds (Infinity: when something arrives). The environment calls it; a caller of its own is welcome, too.
+   */
+  run(): number {
+    assert(!this.running, 'Stack.run is not nested');
+    this.running = true;
+    const nowUs = this.host.refreshNow();
+    const more = this.ip.run(RUN_BUDGET);
+    this.host.timers.run(nowUs, RUN_BUDGET);
+    this.running = false;
+    return more ? nowUs : this.host.timers.nextUs;
+  }
+
+  /**
+   * Ends everything: sockets (every promise settles), connections (without a word to the peers), timers, links.
+   * The process can then exit by itself. A second call does nothing.
+   */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.host.refreshNow();
+    this.sys.closeAll();
+    this.tcp.close();
+    this.udpLayer.close();
+    this.ip.close();
+    for (const link of this.links) link.close();
+    this.task.cancel();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  private wake(): void {
+    if (this.closed) return;
+    const nextUs = this.run();
+    if (nextUs !== Number.POSITIVE_INFINITY) this.task.wakeAt(nextUs);
+  }
+
+  private wakeAt(atUs: number): void {
+    if (!this.running && !this.closed) this.task.wakeAt(atUs);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * When to acknowledge: at once for the first segments and whenever something is out of order, then every second
+ * segment or after a while (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2; the times are Linux's).
+ * @module
+ */
+import { seqDiff } from '../base/seq.ts';
+import type { Tcb } from './tcb.ts';
+import { setTimer, stopTimer, TIMER_DELAYED_ACK } from './timers.ts';
+import { selectWindow } from './window.ts';
+
+/** The shortest and the longest delay (Linux's TCP_DELACK_MIN and _MAX), in microseconds. */
+export const DELAYED_ACK_MIN_US = 40_000;
+const DELAYED_ACK_MAX_US = 200_000;
+const DELAYED_ACK_IDLE_MAX_US = 500_000;
+/** ACKs that are sent at once at the start of a connection or after a pause (TCP_MAX_QUICKACKS). */
+const QUICK_ACKS_MAX = 16;
+
+/** Sends the next ACKs at once: the peer may be in slow start. */
+export function enterQuickAck(tcb: Tcb, max: number = QUICK_ACKS_MAX): void {
+  const quick = Math.max(Math.floor(tcb.rcvWnd / (2 * tcb.rcvMss)), 2);
+  tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, max));
+  tcb.pingPong = false;
+  tcb.atoUs = DELAYED_ACK_MIN_US;
+}
+
+/** Data arrived: learns the rhythm of the peer's segments, and that an ACK is owed. */
+export function noteDataReceived(tcb: Tcb, length: number): void {
+  const { nowUs } = tcb;
+  tcb.ackPending = true;
+  learnSegmentSize(tcb, length);
+  if (tcb.atoUs === 0) {
+    enterQuickAck(tcb);
+  } else {
+    const gapUs = nowUs - tcb.lastReceivedUs;
+    if (gapUs <= DELAYED_ACK_MIN_US / 2) {
+      tcb.atoUs = tcb.atoUs / 2 + DELAYED_ACK_MIN_US / 2;
+    } else if (gapUs < tcb.atoUs) {
+      tcb.atoUs = Math.min(tcb.atoUs / 2 + gapUs, tcb.rtoUs);
+    } else if (gapUs > tcb.rtoUs) {
+      // A long pause: the sender has probably restarted from a small window.
+      enterQuickAck(tcb);
+    }
+  }
+  tcb.lastReceivedUs = nowUs;
+}
+
+function learnSegmentSize(tcb: Tcb, length: number): void {
+  if (length >= tcb.rcvMss) tcb.rcvMss = Math.min(length, tcb.advMss);
+}
+
+/** Decides about the ACK that is owed: true to send it now; otherwise the delayed-ACK timer is set. */
+export function ackDueNow(tcb: Tcb): boolean {
+  if (!tcb.ackPending) return false;
+  const unacknowledged = seqDiff(tcb.rcvNxt, tcb.rcvWup);
+  // Two full segments; when the user is slow to read, the reading sends it (connection.ts).
+  const reading = tcb.receiveQueue.readable === 0 || selectWindow(tcb) >= tcb.rcvWnd;
+  const fullSegments = unacknowledged > tcb.rcvMss && reading;
+  if (tcb.ackNow || fullSegments || tcb.receiveQueue.hasGap || inQuickAck(tcb)) return true;
+  if (tcb.deadlines[TIMER_DELAYED_ACK] === Number.POSITIVE_INFINITY) {
+    setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + ackDelay(tcb));
+  }
+  return false;
+}
+
+function inQuickAck(tcb: Tcb): boolean {
+  return tcb.quickAcks > 0 && !tcb.pingPong;
+}
+
+function ackDelay(tcb: Tcb): number {
+  if (tcb.atoUs <= DELAYED_ACK_MIN_US) return DELAYED_ACK_MIN_US;
+  let max = tcb.pingPong ? DELAYED_ACK_MAX_US : DELAYED_ACK_IDLE_MAX_US;
+  if (tcb.srttUs > 0) max = Math.min(max, Math.max(tcb.srttUs, DELAYED_ACK_MIN_US));
+  return Math.min(tcb.atoUs, max);
+}
+
+/** An ACK without data went out: nothing is owed any more. */
+export function ackWasSent(tcb: Tcb): void {
+  settle(tcb);
+}
+
+/** Data went out and carried the ACK. */
+export function delayedAckCarried(tcb: Tcb): void {
+  if (tcb.ackPending) settle(tcb);
+}
+
+/** The delayed-ACK timer went off: the peer is not interactive after all, or slow. */
+export function delayedAckExpired(tcb: Tcb): void {
+  if (tcb.pingPong) {
+    tcb.pingPong = false;
+    tcb.atoUs = DELAYED_ACK_MIN_US;
+  } else {
+    tcb.atoUs = Math.min(tcb.atoUs * 2, tcb.rtoUs);
+  }
+  tcb.context.host.mib.TcpExt.DelayedACKs++;
+}
+
+function settle(tcb: Tcb): void {
+  tcb.ackPending = false;
+  tcb.ackNow = false;
+  if (tcb.quickAcks > 0) {
+    tcb.quickAcks--;
+    if (tcb.quickAcks === 0) tcb.atoUs = DELAYED_ACK_MIN_US;
+  }
+  stopTimer(tcb, TIMER_DELAYED_ACK);
+}

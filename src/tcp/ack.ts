@@ -1,0 +1,184 @@
+/**
+ * RFC 9293 section 3.10.7.4, fifth step: what an acknowledgement means for the sending side.
+ * @module
+ */
+import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import { SYN } from '../wire/tcp.ts';
+import { sendAck } from './emit.ts';
+import { type TX_FIN, TX_SACKED, type TX_SYN } from './flight.ts';
+import { tuneSendBuffer, updateMss } from './output.ts';
+import { type AckOutcome, measurable, onAckRecovery, traceCwnd } from './recovery.ts';
+import { armPersist, armRetransmit } from './retransmit.ts';
+import { updateRtt } from './rtt.ts';
+import { noteArrival, readSackBlocks } from './sack.ts';
+import type { Segment } from './segment.ts';
+import type { Tcb } from './tcb.ts';
+import { stopTimer, TIMER_PERSIST } from './timers.ts';
+
+/** Whether the acknowledgement is one we can use; a challenge ACK is sent where RFC 5961 section 5 wants one. */
+export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
+  const { host } = tcb.context;
+  if (seqGt(segment.ack, tcb.sndNxt)) {
+    host.dropped('tcp', 'TCP_ACK_UNSENT_DATA');
+    sendAck(tcb);
+    return false;
+  }
+  const oldest = (tcb.sndUna - Math.max(tcb.maxSndWnd, 1)) | 0;
+  if (seqLt(segment.ack, oldest)) {
+    host.dropped('tcp', 'TCP_TOO_OLD_ACK');
+    challengeAck(tcb);
+    return false;
+  }
+  return true;
+}
+
+/** Sends a challenge ACK within its limits (RFC 5961 section 7). */
+export function challengeAck(tcb: Tcb): void {
+  if (!tcb.context.mayChallenge()) return;
+  tcb.context.host.mib.TcpExt.TCPChallengeACK++;
+  sendAck(tcb);
+}
+
+/** Processes an acceptable acknowledgement: SND.UNA, round-trip time, SACK, recovery, congestion and send window. */
+export function processAck(tcb: Tcb, segment: Segment): void {
+  const { flight } = tcb;
+  const priorUna = tcb.sndUna;
+  const priorInFlight = flight.inFlight;
+  const wasLimited = isCwndLimited(tcb);
+  const old = seqLt(segment.ack, priorUna);
+  const outcome: AckOutcome = { advanced: false, delivered: 0, duplicate: false, newestSentUs: 0 };
+  if (!old) {
+    outcome.duplicate = isDuplicate(tcb, segment);
+    updateSendWindow(tcb, segment);
+  }
+  if (seqGt(segment.ack, priorUna)) acknowledge(tcb, segment, outcome);
+  else if (segment.dataLength === 0) tcb.context.host.mib.TcpExt.TCPPureAcks++;
+  if (tcb.sack) readSackBlocks(tcb, segment, outcome);
+  tcb.lastAckReceivedUs = tcb.nowUs;
+  tcb.probesOut = 0;
+  if (priorInFlight === 0 && flight.packetsOut === 0) {
+    windowAfterProbe(tcb);
+    return;
+  }
+  onAckRecovery(tcb, outcome);
+  growWindow(tcb, outcome, wasLimited);
+  tcb.context.host.mib.TcpExt.TCPDelivered += outcome.delivered;
+  if (outcome.advanced) {
+    tcb.retransmits = 0;
+    armRetransmit(tcb, true);
+    tcb.output.confirmed();
+    tuneSendBuffer(tcb);
+  }
+  traceCwnd(tcb);
+}
+
+/** RFC 5681 section 2: no data, no news in the window, something in flight, the same acknowledgement again. */
+function isDuplicate(tcb: Tcb, segment: Segment): boolean {
+  return (
+    segment.ack === tcb.sndUna &&
+    tcb.flight.packetsOut > 0 &&
+    segment.length === 0 &&
+    offeredWindow(tcb, segment) === tcb.sndWnd
+  );
+}
+
+/** SEG.WND in bytes; in a SYN it is never scaled (RFC 7323 section 2.2). */
+function offeredWindow(tcb: Tcb, segment: Segment): number {
+  return segment.has(SYN) ? segment.window : segment.window << tcb.sndWscale;
+}
+
+/** RFC 9293: SND.WND is taken from the newest segment, by SND.WL1 and SND.WL2. */
+function updateSendWindow(tcb: Tcb, segment: Segment): void {
+  const window = offeredWindow(tcb, segment);
+  const newer =
+    seqGt(segment.ack, tcb.sndUna) ||
+    seqGt(segment.seq, tcb.sndWl1) ||
+    (segment.seq === tcb.sndWl1 && window > tcb.sndWnd);
+  if (!newer) return;
+  tcb.sndWl1 = segment.seq;
+  tcb.sndWl2 = segment.ack;
+  if (window === tcb.sndWnd) return;
+  tcb.sndWnd = window;
+  if (window > tcb.maxSndWnd) {
+    tcb.maxSndWnd = window;
+    updateMss(tcb);
+  }
+}
+
+/** Takes what is acknowledged out of the flight and out of the send queue, and measures the round-trip time. */
+function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
+  const { flight, context, nowUs } = tcb;
+  const { ack } = segment;
+  outcome.advanced = true;
+  let sampleUs = -1;
+  let retransmitted = false;
+  for (let head = flight.head; head !== undefined && seqLe(head.end, ack); head = flight.head) {
+    if ((head.marks & TX_SACKED) === 0) {
+      noteArrival(tcb, head, outcome);
+      outcome.delivered++;
+    }
+    if (!measurable(head)) retransmitted = true;
+    else if (sampleUs < 0 && (head.marks & TX_SACKED) === 0) sampleUs = nowUs - head.sentUs;
+    flight.shift();
+    context.freeSegment(head);
+  }
+  trimHead(tcb, ack);
+  tcb.bytesAcked += seqDiff(ack, tcb.sndUna);
+  tcb.sndUna = ack;
+  releaseAcked(tcb, ack);
+  if (sampleUs >= 0 && !retransmitted) updateRtt(tcb, sampleUs);
+  else measureByTimestamps(tcb, segment);
+}
+
+/** A segment that is acknowledged in part keeps its rest. */
+function trimHead(tcb: Tcb, ack: Seq): void {
+  const { head } = tcb.flight;
+  if (head !== undefined && seqLt(head.seq, ack)) head.seq = ack;
+}
+
+/** Drops acknowledged bytes from the send queue; SYN and FIN are not in it. */
+function releaseAcked(tcb: Tcb, ack: Seq): void {
+  const bytes = Math.min(seqDiff(ack, tcb.queueSeq), tcb.sendQueue.length);
+  if (bytes <= 0) return;
+  tcb.sendQueue.consume(bytes);
+  tcb.queueSeq = (tcb.queueSeq + bytes) | 0;
+  tcb.sendQueue.releaseIfEmpty();
+}
+
+/** RFC 7323 section 4: an echoed timestamp measures also what was sent twice. */
+function measureByTimestamps(tcb: Tcb, segment: Segment): void {
+  if (!tcb.timestamps || segment.options.tsEcr === 0) return;
+  const elapsedMs = (tcb.tsNow - segment.options.tsEcr) | 0;
+  if (elapsedMs >= 0) updateRtt(tcb, Math.max(elapsedMs, 1) * 1000);
+}
+
+/** Whether the congestion window is what limits us: only then may it grow (RFC 7661's concern, Linux's rule). */
+function isCwndLimited(tcb: Tcb): boolean {
+  if (tcb.cwndLimited) return true;
+  return tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * tcb.maxPacketsOut;
+}
+
+function growWindow(tcb: Tcb, outcome: AckOutcome, limited: boolean): void {
+  if (!outcome.advanced || !limited || tcb.caState === 'Recovery' || tcb.caState === 'CWR') return;
+  tcb.congestion.onAck(tcb, outcome.delivered, tcb.nowUs);
+}
+
+/** Nothing was in flight: the acknowledgement answers a probe, or opens a closed window. */
+function windowAfterProbe(tcb: Tcb): void {
+  if (tcb.unsent === 0 || seqDiff(tcb.sndWndEnd, tcb.sndNxt) >= Math.min(tcb.unsent, tcb.mss)) {
+    tcb.backoff = 0;
+    stopTimer(tcb, TIMER_PERSIST);
+  } else {
+    armPersist(tcb);
+  }
+}
+
+/** Whether the oldest thing in flight is our SYN, or our FIN. */
+export function headIs(tcb: Tcb, what: typeof TX_SYN | typeof TX_FIN): boolean {
+  return ((tcb.flight.head?.marks ?? 0) & what) !== 0;
+}
+
+/** Whether `ack` lies in SND.UNA < SEG.ACK =< SND.NXT. */
+export function acknowledgesNew(tcb: Tcb, ack: Seq): boolean {
+  return seqGt(ack, tcb.sndUna) && seqGe(tcb.sndNxt, ack);
+}

@@ -1,0 +1,284 @@
+import { ECONNRESET, EMSGSIZE } from '../base/errno.ts';
+import { seqDiff } from '../base/seq.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { enterQuickAck } from './ack-policy.ts';
+import { changeState, endConnection } from './change-state.ts';
+import { createCongestionControl } from './congestion/registry.ts';
+import { emitSyn, sendAck, sendReset } from './emit.ts';
+import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
+import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
+import { flush, isWritable, updateMss, writableBytes } from './output.ts';
+import { armRetransmit, retransmit } from './retransmit.ts';
+import type { Segment } from './segment.ts';
+import type { TcpSettings } from './settings.ts';
+import { maySend } from './state.ts';
+import { takeSyn } from './syn-sent.ts';
+import { Tcb } from './tcb.ts';
+import { fireTimers } from './timeouts.ts';
+import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
+import { selectInitialWindow, tuneReceiveBuffer, windowUpdateDue } from './window.ts';
+
+/** What a listener's half-open request knows of the handshake when its last ACK arrives. */
+export interface Handshake {
+  /** The window and the scale that the SYN-ACK offered. */
+  rcvWnd: number;
+  rcvWscale: number;
+  /** When the SYN-ACK was first sent, and whether it was sent again: for the first round-trip time. */
+  synAckSentUs: number;
+  synAckRetransmits: number;
+}
+
+/**
+ * One TCP connection: the user's calls of RFC 9293 section 3.10 (OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS) on a Tcb. It
+ * knows no addresses, packets or sockets: segments go in by `segment` and out by `output.emit`, time is host.nowUs.
+ */
+export class TcpConnection extends Tcb {
+  override fire(nowUs: number): void {
+    fireTimers(this, nowUs);
+  }
+
+  /** OPEN, active: sends the SYN. The path's MTU must be known. */
+  open(): void {
+    selectInitialWindow(this);
+    changeState(this, 'active open');
+    this.sendSyn();
+  }
+
+  /** What becomes of a passive OPEN when the user sends (RFC 9293 section 3.10.2). */
+  openFromListen(): void {
+    selectInitialWindow(this);
+    this.state = 'LISTEN';
+    changeState(this, 'send');
+    this.sendSyn();
+  }
+
+  /**
+   * The passive side's connection, made when the handshake's last ACK has arrived: it stands in SYN_RCVD, as if it had
+   * sent the SYN-ACK itself, and is then given that ACK by `segment`. `syn` is the segment that opened it.
+   */
+  accept(syn: Segment, handshake: Handshake): void {
+    this.state = 'SYN_RCVD';
+    this.rcvWscale = handshake.rcvWscale;
+    takeSyn(this, syn);
+    selectInitialWindow(this);
+    this.rcvWscale = handshake.rcvWscale;
+    this.rcvWnd = handshake.rcvWnd;
+    this.sndNxt = (this.iss + 1) | 0;
+    const { synAckSentUs, synAckRetransmits } = handshake;
+    const marks = TX_SYN | (synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
+    this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
+    this.context.host.mib.Tcp.PassiveOpens++;
+  }
+
+  /** A segment arrives. */
+  segment(segment: Segment): void {
+    onSegment(this, segment);
+  }
+
+  /** The path towards the peer: its MTU, and the largest super-segment that it takes (0: none). */
+  setPath(mtu: number, gsoMaxSize: number): void {
+    this.pathMtu = mtu;
+    this.gsoMaxSize = gsoMaxSize;
+    const fromMtu = mtu - this.ipHeaderLength - 20;
+    const { maxSeg } = this.settings;
+    this.advMss = maxSeg > 0 ? Math.min(fromMtu, maxSeg) : fromMtu;
+    this.rcvMss = Math.min(this.rcvMss, this.advMss);
+    updateMss(this);
+  }
+
+  /** An ICMP message says that the path takes only `mtu` bytes: what is too big is cut and sent again (RFC 1191). */
+  reduceMtu(mtu: number): void {
+    if (mtu >= this.pathMtu) return;
+    this.setPath(mtu, this.gsoMaxSize);
+    if (this.flight.packetsOut > 0 && this.state !== 'SYN_SENT') retransmit(this, 0, 'probe');
+  }
+
+  /** Any other ICMP error: fatal while connecting, otherwise remembered for a time-out (RFC 9293 section 3.9.2.2). */
+  icmpError(errno: number, fatal: boolean): void {
+    if (errno === EMSGSIZE) return;
+    if (!fatal || (this.state !== 'SYN_SENT' && this.state !== 'SYN_RCVD')) {
+      this.softError = errno;
+      return;
+    }
+    endConnection(this, 'error', errno);
+    this.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP);
+  }
+
+  // --- SEND -----------------------------------------------------------------------------------------------------
+
+  /** Bytes that `write` takes now. */
+  get writable(): number {
+    return maySend(this.state) && !this.finQueued ? writableBytes(this) : 0;
+  }
+
+  /**
+   * Queues data to be sent and returns how many bytes were taken, 0 when the buffer is full. `more` holds a partial
+   * segment back (MSG_MORE). The caller has checked the state.
+   */
+  write(bytes: Uint8Array, start: number, end: number, more: boolean): number {
+    const taken = Math.min(end - start, writableBytes(this));
+    if (taken < end - start) this.writeBlocked = true;
+    if (taken === 0) return 0;
+    this.sendQueue.append(bytes, start, start + taken);
+    this.more = more;
+    if (!more) this.pushSeq = this.writeSeq;
+    if (maySend(this.state)) flush(this);
+    return taken;
+  }
+
+  // --- RECEIVE --------------------------------------------------------------------------------------------------
+
+  get readable(): number {
+    return this.receiveQueue.readable;
+  }
+
+  /** Whether a read would find the end of the stream. */
+  get eof(): boolean {
+    return this.receiveQueue.readable === 0 && (this.finReceived || this.readShut);
+  }
+
+  /** Copies received data out; returns how many bytes. May send an ACK: for the window, or one that was owed. */
+  read(into: Uint8Array, start: number, end: number, peek: boolean): number {
+    const n = this.receiveQueue.read(into, start, end, peek);
+    if (peek || n === 0) return n;
+    this.copiedSeq = (this.copiedSeq + n) | 0;
+    tuneReceiveBuffer(this);
+    this.acknowledgeReading();
+    return n;
+  }
+
+  /** Linux's tcp_cleanup_rbuf: reading has made room, and more than a segment is not yet acknowledged. */
+  private acknowledgeReading(): void {
+    if (this.state === 'CLOSED' || this.state === 'TIME_WAIT' || this.finReceived) return;
+    const owed = this.ackPending && seqDiff(this.rcvNxt, this.rcvWup) > this.rcvMss;
+    if (owed || windowUpdateDue(this)) sendAck(this);
+  }
+
+  // --- CLOSE and ABORT ------------------------------------------------------------------------------------------
+
+  /** shutdown(SHUT_WR): a FIN follows what was written. */
+  shutdownWrite(): void {
+    if (this.finQueued) return;
+    this.finQueued = true;
+    if (this.state === 'SYN_SENT') return;
+    this.more = false;
+    this.pushSeq = this.writeSeq;
+    // In SYN_RCVD the FIN waits for ESTABLISHED (RFC 9293 section 3.10.4).
+    if (!maySend(this.state)) return;
+    changeState(this, 'close');
+    flush(this);
+  }
+
+  /** close(): the user is gone. Unread data turns it into a reset (RFC 2525 section 2.17). */
+  close(): void {
+    if (this.orphan) return;
+    this.orphan = true;
+    this.readShut = true;
+    if (this.state === 'CLOSED' || this.state === 'TIME_WAIT') {
+      this.receiveQueue.clear();
+      return;
+    }
+    if (this.state === 'SYN_SENT') {
+      endConnection(this, 'close', 0);
+      return;
+    }
+    if (this.receiveQueue.readable > 0) {
+      this.context.host.mib.TcpExt.TCPAbortOnClose++;
+      this.abort();
+      return;
+    }
+    this.receiveQueue.clear();
+    this.shutdownWrite();
+    if (this.state === 'FIN_WAIT_2') startFinWait2(this);
+  }
+
+  /** ABORT: a reset to the peer, and everything is forgotten. */
+  abort(): void {
+    this.orphan = true;
+    this.receiveQueue.clear();
+    if (this.state === 'CLOSED') return;
+    if (this.state === 'SYN_SENT' || this.state === 'TIME_WAIT') {
+      endConnection(this, 'abort', ECONNRESET);
+      return;
+    }
+    sendReset(this);
+    endConnection(this, 'abort', ECONNRESET);
+  }
+
+  /** The stack is closed: everything is forgotten, and nothing is sent. */
+  destroy(): void {
+    this.orphan = true;
+    this.receiveQueue.clear();
+    if (this.state === 'CLOSED') return;
+    endConnection(this, 'abort', ECONNRESET);
+    this.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+  }
+
+  // --- STATUS ---------------------------------------------------------------------------------------------------
+
+  /** poll(2)'s bits, as Linux's tcp_poll. */
+  poll(): number {
+    let mask = 0;
+    const over = this.state === 'CLOSED' || this.state === 'TIME_WAIT';
+    if (this.error !== 0) mask |= POLLERR;
+    if (over || (this.finReceived && this.finQueued) || (this.readShut && this.finQueued)) mask |= POLLHUP;
+    if (this.finReceived || this.readShut || over) mask |= POLLIN | POLLRDHUP;
+    if (this.state === 'SYN_SENT' || this.state === 'SYN_RCVD') return mask;
+    if (this.receiveQueue.readable > 0) mask |= POLLIN;
+    if (this.finQueued || over || isWritable(this)) mask |= POLLOUT;
+    else this.writeBlocked = true;
+    return mask;
+  }
+
+  /** The pending error, positive (SO_ERROR); reading clears it. */
+  takeError(): number {
+    const { error } = this;
+    this.error = 0;
+    return error;
+  }
+
+  /** New settings take effect at once. */
+  applySettings(settings: TcpSettings): void {
+    const before = this.settings;
+    this.settings = settings;
+    if (settings.sndBuf !== before.sndBuf) this.sndBuf = settings.sndBuf;
+    if (settings.rcvBuf !== before.rcvBuf) this.rcvBuf = settings.rcvBuf;
+    if (settings.congestion !== before.congestion) {
+      this.congestion = createCongestionControl(settings.congestion) ?? this.congestion;
+    }
+    if (settings.maxSeg !== before.maxSeg) updateMss(this);
+    if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
+      this.applyKeepAlive();
+    if ((settings.noDelay && !before.noDelay) || (before.cork && !settings.cork)) this.push();
+  }
+
+  /** TCP_QUICKACK: acknowledge at once for a while, or let ACKs wait for data. */
+  setQuickAck(on: boolean): void {
+    if (!on) {
+      this.pingPong = true;
+      return;
+    }
+    enterQuickAck(this);
+    if (this.ackPending && this.state !== 'CLOSED') sendAck(this);
+  }
+
+  private applyKeepAlive(): void {
+    if (!this.settings.keepAlive) stopTimer(this, TIMER_KEEPALIVE);
+    else if (this.state !== 'CLOSED' && this.state !== 'TIME_WAIT') restartKeepalive(this);
+  }
+
+  /** What Nagle or a cork held back goes out. */
+  private push(): void {
+    this.pushSeq = this.writeSeq;
+    if (this.state === 'ESTABLISHED' || this.state === 'CLOSE_WAIT') flush(this);
+  }
+
+  private sendSyn(): void {
+    this.sndNxt = (this.iss + 1) | 0;
+    this.flight.push(this.context.newSegment(this.iss, this.sndNxt, this.nowUs, TX_SYN));
+    this.context.host.mib.Tcp.ActiveOpens++;
+    emitSyn(this);
+    this.lastSentUs = this.nowUs;
+    armRetransmit(this, true);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * Building the segments a connection sends: header fields, options, window.
+ * @module
+ */
+import { type Seq, seqDiff } from '../base/seq.ts';
+import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.ts';
+import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
+import type { OutSegment } from './segment.ts';
+import type { Tcb } from './tcb.ts';
+import { advertiseWindow } from './window.ts';
+
+/** SACK blocks beside timestamps, and alone: what 40 bytes of options hold. */
+const SACK_BLOCKS_WITH_TIMESTAMPS = 3;
+const SACK_BLOCKS_ALONE = 4;
+
+/** Sends a SYN, or the SYN-ACK of a simultaneous open. */
+export function emitSyn(tcb: Tcb): void {
+  const { sysctl } = tcb.context.host;
+  const both = tcb.state === 'SYN_RCVD';
+  const out = tcb.context.out.begin(tcb.iss, both ? tcb.rcvNxt : 0, both ? SYN | ACK : SYN);
+  const { options } = out;
+  out.window = advertiseWindow(tcb, true);
+  options.mss = tcb.advMss;
+  if (both ? tcb.sack : sysctl.tcp_sack) options.sackPermitted = true;
+  if (both ? tcb.timestamps : sysctl.tcp_timestamps !== 0) putTimestamps(tcb, out);
+  if (both ? tcb.rcvWscale > 0 || tcb.sndWscale > 0 : sysctl.tcp_window_scaling)
+    options.windowScale = tcb.rcvWscale;
+  emit(tcb, out);
+}
+
+/** Sends an ACK without data, with SACK blocks when something waits behind a gap. */
+export function sendAck(tcb: Tcb): void {
+  const out = tcb.context.out.begin(tcb.sndNxt, tcb.rcvNxt, ACK);
+  out.window = advertiseWindow(tcb, false);
+  if (tcb.timestamps) putTimestamps(tcb, out);
+  if (tcb.sack) putSack(tcb, out);
+  ackWasSent(tcb);
+  emit(tcb, out);
+}
+
+/** A window probe or keepalive: an old sequence number without data, which the peer must answer. */
+export function sendProbe(tcb: Tcb): void {
+  const out = tcb.context.out.begin((tcb.sndUna - 1) | 0, tcb.rcvNxt, ACK);
+  out.window = advertiseWindow(tcb, false);
+  if (tcb.timestamps) putTimestamps(tcb, out);
+  emit(tcb, out);
+}
+
+/** Sends a reset that the peer will accept (RFC 9293 section 3.10.5). */
+export function sendReset(tcb: Tcb): void {
+  const out = tcb.context.out.begin(tcb.sndNxt, tcb.rcvNxt, RST | ACK);
+  if (tcb.timestamps) putTimestamps(tcb, out);
+  emit(tcb, out);
+}
+
+/**
+ * Sends `length` bytes from `seq` on: as one super-segment where the link takes it, otherwise cut to the MSS. FIN and
+ * PSH go with the last segment.
+ */
+export function emitData(tcb: Tcb, seq: Seq, length: number, flags: number): void {
+  const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : tcb.mss;
+  let sent = 0;
+  do {
+    const part = Math.min(length - sent, size);
+    const last = sent + part === length;
+    emitPart(tcb, (seq + sent) | 0, part, last ? flags : flags & ~(FIN | PSH));
+    sent += part;
+  } while (sent < length);
+}
+
+function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number): void {
+  const out = tcb.context.out.begin(seq, tcb.rcvNxt, flags);
+  out.window = advertiseWindow(tcb, false);
+  if (tcb.timestamps) putTimestamps(tcb, out);
+  out.data = tcb.sendQueue;
+  out.dataOffset = seqDiff(seq, tcb.queueSeq);
+  out.dataLength = length;
+  out.gsoSize = length > tcb.mss ? tcb.mss : 0;
+  delayedAckCarried(tcb);
+  emit(tcb, out);
+}
+
+function emit(tcb: Tcb, out: OutSegment): void {
+  const segments = out.gsoSize === 0 ? 1 : Math.ceil(out.dataLength / out.gsoSize);
+  tcb.segsOut += segments;
+  tcb.context.host.mib.Tcp.OutSegs += segments;
+  if ((out.flags & RST) !== 0) tcb.context.host.mib.Tcp.OutRsts++;
+  tcb.output.emit(out);
+}
+
+function putTimestamps(tcb: Tcb, out: OutSegment): void {
+  out.options.timestamps = true;
+  out.options.tsVal = tcb.tsNow;
+  out.options.tsEcr = (out.flags & ACK) !== 0 ? tcb.tsRecent : 0;
+}
+
+function putSack(tcb: Tcb, out: OutSegment): void {
+  const max = tcb.timestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE;
+  const { options } = out;
+  if (tcb.dsackStart !== tcb.dsackEnd) {
+    options.addSack(tcb.dsackStart, tcb.dsackEnd);
+    tcb.dsackStart = tcb.dsackEnd;
+  }
+  for (const range of tcb.receiveQueue.sackRanges) {
+    if (options.sackCount === max) return;
+    options.addSack(range.start, range.end);
+  }
+}

@@ -1,0 +1,120 @@
+import { Ring } from '../base/ring.ts';
+import { type Seq, seqLe } from '../base/seq.ts';
+
+/** Marks of a segment in flight (Linux's TCPCB_*). */
+export const TX_SACKED = 1;
+export const TX_LOST = 2;
+/** Sent again, and that copy is thought to be in the network. */
+export const TX_RETRANS = 4;
+/** Was ever sent again: says nothing about the round-trip time (Karn's rule). */
+export const TX_EVER_RETRANS = 8;
+export const TX_SYN = 16;
+export const TX_FIN = 32;
+
+/** A segment that was sent and is not yet acknowledged. */
+export interface TxSegment {
+  seq: Seq;
+  /** One past its last sequence number. */
+  end: Seq;
+  /** When it was last sent, in microseconds. */
+  sentUs: number;
+  marks: number;
+  /** How many times it was sent again. */
+  attempts: number;
+}
+
+/**
+ * The segments in flight, in order of their sequence numbers, with the counts that loss recovery works with.
+ * They are Linux's: packets_out, sacked_out, lost_out, retrans_out. Without SACK, `sackedOut` counts duplicate
+ * acknowledgements, each of which says that one segment has left the network (RFC 5681 section 3.2).
+ */
+export class Flight {
+  private readonly segments = new Ring<TxSegment>();
+  sackedOut = 0;
+  lostOut = 0;
+  retransOut = 0;
+
+  /** How many segments are not yet acknowledged. */
+  get packetsOut(): number {
+    return this.segments.length;
+  }
+
+  /** How many segments are thought to be in the network: RFC 6675's pipe. */
+  get inFlight(): number {
+    return this.segments.length - this.sackedOut - this.lostOut + this.retransOut;
+  }
+
+  /** The oldest segment. */
+  get head(): TxSegment | undefined {
+    return this.segments.at(0);
+  }
+
+  /** The newest segment. */
+  get tail(): TxSegment | undefined {
+    return this.segments.at(this.segments.length - 1);
+  }
+
+  at(index: number): TxSegment | undefined {
+    return this.segments.at(index);
+  }
+
+  push(segment: TxSegment): void {
+    this.segments.push(segment);
+  }
+
+  /** Removes the oldest segment and its marks. */
+  shift(): TxSegment | undefined {
+    const segment = this.segments.shift();
+    if (segment !== undefined) this.unmark(segment, TX_SACKED | TX_LOST | TX_RETRANS);
+    return segment;
+  }
+
+  /** Index of the first segment that ends after `seq`; packetsOut when there is none. */
+  indexAfter(seq: Seq): number {
+    let low = 0;
+    let high = this.segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (seqLe((this.segments.at(middle) as TxSegment).end, seq)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Adds marks that are not there yet, and counts them. */
+  mark(segment: TxSegment, marks: number): void {
+    const added = marks & ~segment.marks;
+    segment.marks |= added;
+    this.count(added, 1);
+  }
+
+  /** Removes marks that are there, and counts them. */
+  unmark(segment: TxSegment, marks: number): void {
+    const removed = marks & segment.marks;
+    segment.marks &= ~removed;
+    this.count(removed, -1);
+  }
+
+  /** Cuts a segment in two at `seq`, which lies inside it; both keep the marks. */
+  split(index: number, seq: Seq): void {
+    const segment = this.segments.at(index) as TxSegment;
+    const rest: TxSegment = { ...segment, seq };
+    segment.end = seq;
+    segment.marks &= ~TX_FIN;
+    this.count(segment.marks, 1);
+    this.segments.insert(index + 1, rest);
+  }
+
+  clear(): void {
+    this.segments.clear();
+    this.sackedOut = 0;
+    this.lostOut = 0;
+    this.retransOut = 0;
+  }
+
+  private count(marks: number, by: number): void {
+    if ((marks & TX_SACKED) !== 0) this.sackedOut += by;
+    if ((marks & TX_LOST) !== 0) this.lostOut += by;
+    if ((marks & TX_RETRANS) !== 0) this.retransOut += by;
+  }
+}

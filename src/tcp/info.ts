@@ -1,0 +1,150 @@
+import { seqDiff } from '../base/seq.ts';
+import { backedOffRto } from './rtt.ts';
+import { linuxState } from './state.ts';
+import type { Tcb } from './tcb.ts';
+import {
+  TIMER_DELAYED_ACK,
+  TIMER_FIN_WAIT_2,
+  TIMER_KEEPALIVE,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+  timerDue,
+} from './timers.ts';
+
+/** TCP_INFO: Linux's struct tcp_info by its field names without their prefix; times in microseconds, or milliseconds where Linux has them. */
+export interface TcpInfo {
+  state: number;
+  /** 0 Open, 1 Disorder, 2 CWR, 3 Recovery, 4 Loss. */
+  ca_state: number;
+  retransmits: number;
+  probes: number;
+  backoff: number;
+  /** 1 timestamps, 2 SACK, 4 window scaling. */
+  options: number;
+  snd_wscale: number;
+  rcv_wscale: number;
+  rto: number;
+  ato: number;
+  snd_mss: number;
+  rcv_mss: number;
+  unacked: number;
+  sacked: number;
+  lost: number;
+  retrans: number;
+  last_data_sent: number;
+  last_data_recv: number;
+  last_ack_recv: number;
+  pmtu: number;
+  rcv_ssthresh: number;
+  rtt: number;
+  rttvar: number;
+  snd_ssthresh: number;
+  snd_cwnd: number;
+  advmss: number;
+  reordering: number;
+  rcv_rtt: number;
+  rcv_space: number;
+  total_retrans: number;
+  bytes_acked: number;
+  bytes_received: number;
+  segs_out: number;
+  segs_in: number;
+  notsent_bytes: number;
+  min_rtt: number;
+  data_segs_in: number;
+  data_segs_out: number;
+  bytes_sent: number;
+  bytes_retrans: number;
+  snd_wnd: number;
+  rcv_wnd: number;
+}
+
+/** The timer that `ss -o` shows. */
+export interface RunningTimer {
+  /** 'on' is the retransmission timer, 'unknown' any other. */
+  readonly name: 'on' | 'keepalive' | 'persist' | 'unknown';
+  /** When it is due, in microseconds. */
+  readonly dueUs: number;
+}
+
+const CA_STATES = ['Open', 'Disorder', 'CWR', 'Recovery', 'Loss'];
+
+/** STATUS (RFC 9293 section 3.10.6): what is known of a connection now. Names without the prefix tcpi_. */
+export function tcpInfo(tcb: Tcb): TcpInfo {
+  const { nowUs, flight } = tcb;
+  return {
+    state: linuxState(tcb.state),
+    ca_state: CA_STATES.indexOf(tcb.caState),
+    retransmits: tcb.retransmits,
+    probes: tcb.probesOut,
+    backoff: tcb.backoff,
+    options: optionBits(tcb),
+    snd_wscale: tcb.sndWscale,
+    rcv_wscale: tcb.rcvWscale,
+    rto: backedOffRto(tcb),
+    ato: tcb.atoUs,
+    snd_mss: tcb.mss,
+    rcv_mss: tcb.rcvMss,
+    unacked: flight.packetsOut,
+    sacked: flight.sackedOut,
+    lost: flight.lostOut,
+    retrans: flight.retransOut,
+    last_data_sent: sinceMs(nowUs, tcb.lastSentUs),
+    last_data_recv: sinceMs(nowUs, tcb.lastReceivedUs),
+    last_ack_recv: sinceMs(nowUs, tcb.lastAckReceivedUs),
+    pmtu: tcb.pathMtu,
+    rcv_ssthresh: tcb.rcvWnd,
+    rtt: tcb.srttUs,
+    rttvar: Math.round(tcb.mdevUs / 4),
+    snd_ssthresh: tcb.ssthresh,
+    snd_cwnd: tcb.cwnd,
+    advmss: tcb.advMss,
+    reordering: tcb.reordering,
+    rcv_rtt: tcb.rcvRttUs,
+    rcv_space: tcb.rcvSpace,
+    total_retrans: tcb.totalRetrans,
+    bytes_acked: tcb.bytesAcked,
+    bytes_received: tcb.bytesReceived,
+    segs_out: tcb.segsOut,
+    segs_in: tcb.segsIn,
+    notsent_bytes: tcb.unsent,
+    min_rtt: tcb.minRttUs,
+    data_segs_in: tcb.dataSegsIn,
+    data_segs_out: tcb.dataSegsOut,
+    bytes_sent: tcb.bytesSent,
+    bytes_retrans: tcb.bytesRetrans,
+    snd_wnd: tcb.sndWnd,
+    rcv_wnd: tcb.rcvWndLeft,
+  };
+}
+
+function optionBits(tcb: Tcb): number {
+  const scaled = tcb.sndWscale > 0 || tcb.rcvWscale > 0;
+  return (tcb.timestamps ? 1 : 0) | (tcb.sack ? 2 : 0) | (scaled ? 4 : 0);
+}
+
+function sinceMs(nowUs: number, thenUs: number): number {
+  return thenUs === 0 ? 0 : Math.floor((nowUs - thenUs) / 1000);
+}
+
+/** The next timer to go off, as `ss -o` chooses: retransmission before the others, keepalive last; null when none is set. */
+export function runningTimer(tcb: Tcb): RunningTimer | null {
+  for (const [kind, name] of TIMERS_SHOWN) {
+    const dueUs = timerDue(tcb, kind);
+    if (dueUs !== Number.POSITIVE_INFINITY) return { name, dueUs };
+  }
+  return null;
+}
+
+const TIMERS_SHOWN = [
+  [TIMER_RETRANSMIT, 'on'],
+  [TIMER_PERSIST, 'persist'],
+  [TIMER_DELAYED_ACK, 'unknown'],
+  [TIMER_FIN_WAIT_2, 'unknown'],
+  [TIMER_KEEPALIVE, 'keepalive'],
+] as const;
+
+/** Bytes that the peer has not acknowledged (SIOCOUTQ). */
+export function outQueue(tcb: Tcb): number {
+  return seqDiff(tcb.writeSeq, tcb.sndUna) > 0 ? tcb.sendQueue.length : 0;
+}

@@ -1,0 +1,288 @@
+/**
+ * A segment arrives: RFC 9293 section 3.10.7, one function for each of its steps, with RFC 5961's challenge ACKs
+ * and RFC 7323's protection against old segments.
+ *
+ *     3.10.7.1 CLOSED       the transport answers: no connection is here
+ *     3.10.7.2 LISTEN       the listener: transport/tcp-listener.ts
+ *     3.10.7.3 SYN-SENT     syn-sent.ts
+ *     3.10.7.4 all others   below
+ * @module
+ */
+
+import { ECONNREFUSED, ECONNRESET, EPIPE } from '../base/errno.ts';
+import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
+import { acceptableAck, acknowledgesNew, challengeAck, processAck } from './ack.ts';
+import { ackDueNow } from './ack-policy.ts';
+import { changeState, dropSendSide, endConnection } from './change-state.ts';
+import { sendAck, sendReset } from './emit.ts';
+import { flush, updateMss } from './output.ts';
+import { owesAckNow, receiveFin, receiveText, setDsack } from './receive.ts';
+import type { Segment } from './segment.ts';
+import { mayReceive } from './state.ts';
+import { synSentInput } from './syn-sent.ts';
+import type { Tcb } from './tcb.ts';
+import { setTimer, TIMER_FIN_WAIT_2, TIMER_KEEPALIVE } from './timers.ts';
+
+/** Days after which a remembered timestamp says nothing any more (RFC 7323 section 5.5), in microseconds. */
+const PAWS_IDLE_MAX_US = 24 * 86400 * 1e6;
+
+/** Processes a segment that belongs to this connection. Its payload is copied; nothing of it is kept. */
+export function onSegment(tcb: Tcb, segment: Segment): void {
+  tcb.segsIn++;
+  if (tcb.settings.keepAlive) restartKeepalive(tcb);
+  if (tcb.state === 'SYN_SENT') {
+    synSentInput(tcb, segment, established);
+    return;
+  }
+  if (tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return;
+  if (!checkSequence(tcb, segment)) return;
+  if (!checkReset(tcb, segment)) return;
+  if (!checkSyn(tcb, segment)) return;
+  if (!checkAck(tcb, segment)) return;
+  if (!checkAbandoned(tcb, segment)) return;
+  const fin = takeText(tcb, segment);
+  if (fin) takeFin(tcb);
+  // What happened may have ended the connection; the user hears of it through the transport.
+  if (isOver(tcb)) return;
+  flush(tcb);
+  if (ackDueNow(tcb)) sendAck(tcb);
+}
+
+function isOver(tcb: Tcb): boolean {
+  return tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT';
+}
+
+// --- first: sequence number and timestamp -----------------------------------------------------------------------
+
+/** RFC 9293: an unacceptable segment is answered by an ACK and dropped. RFC 7323 section 5: so is an old one. */
+function checkSequence(tcb: Tcb, segment: Segment): boolean {
+  if (isOldByTimestamp(tcb, segment)) {
+    tcb.context.host.mib.TcpExt.PAWSEstab++;
+    tcb.context.host.dropped('tcp', 'TCP_RFC7323_PAWS');
+    if (!segment.has(RST)) acknowledgeUnacceptable(tcb, segment, 'TCPACKSkippedPAWS');
+    return false;
+  }
+  if (!inWindow(tcb, segment)) {
+    if (simultaneousSynAck(tcb, segment)) return true;
+    const old = seqLe((segment.seq + segment.length) | 0, tcb.rcvNxt);
+    tcb.context.host.dropped('tcp', old ? 'TCP_OLD_SEQUENCE' : 'TCP_INVALID_SEQUENCE');
+    if (!segment.has(RST)) {
+      if (segment.has(SYN)) challengeSyn(tcb);
+      else acknowledgeUnacceptable(tcb, segment, 'TCPACKSkippedSeq');
+    }
+    return false;
+  }
+  noteTimestamp(tcb, segment);
+  return true;
+}
+
+function isOldByTimestamp(tcb: Tcb, segment: Segment): boolean {
+  if (!tcb.timestamps || !segment.options.timestamps || segment.has(RST)) return false;
+  if (seqDiff(segment.options.tsVal, tcb.tsRecent) >= 0 || tcb.tsRecentUs === 0) return false;
+  return tcb.nowUs - tcb.tsRecentUs < PAWS_IDLE_MAX_US;
+}
+
+/** The four cases of RFC 9293 table 6, in Linux's form: the segment touches the window. */
+function inWindow(tcb: Tcb, segment: Segment): boolean {
+  const windowEnd = (tcb.rcvNxt + tcb.rcvWndLeft) | 0;
+  const end = (segment.seq + segment.length) | 0;
+  return !seqLt(end, tcb.rcvWup) && !seqGt(segment.seq, windowEnd);
+}
+
+/** Both sides opened at once, and the peer's SYN-ACK repeats the SYN that we have: it acknowledges ours. */
+function simultaneousSynAck(tcb: Tcb, segment: Segment): boolean {
+  return (
+    tcb.state === 'SYN_RCVD' &&
+    segment.has(SYN) &&
+    segment.has(ACK) &&
+    segment.length === 1 &&
+    ((segment.seq + 1) | 0) === tcb.rcvNxt &&
+    segment.ack === tcb.sndNxt
+  );
+}
+
+/** RFC 7323 section 4.3: TS.Recent follows the segment that spans the last ACK sent. */
+function noteTimestamp(tcb: Tcb, segment: Segment): void {
+  if (!tcb.timestamps || !segment.options.timestamps) return;
+  if (!seqLe(segment.seq, tcb.rcvWup)) return;
+  tcb.tsRecent = segment.options.tsVal;
+  tcb.tsRecentUs = tcb.nowUs;
+}
+
+/** The ACK for an unacceptable segment, with D-SACK for data, at most one in tcp_invalid_ratelimit without data. */
+function acknowledgeUnacceptable(
+  tcb: Tcb,
+  segment: Segment,
+  skipped: 'TCPACKSkippedPAWS' | 'TCPACKSkippedSeq',
+): void {
+  const { host } = tcb.context;
+  const end = (segment.seq + segment.dataLength) | 0;
+  if (segment.dataLength > 0) {
+    if (seqLt(segment.seq, tcb.rcvNxt)) {
+      setDsack(tcb, segment.seq, seqGt(end, tcb.rcvNxt) ? tcb.rcvNxt : end);
+      host.mib.TcpExt.DelayedACKLost++;
+    }
+  } else if (!segment.has(FIN)) {
+    const sinceUs = tcb.nowUs - tcb.lastOutOfWindowAckUs;
+    if (tcb.lastOutOfWindowAckUs !== 0 && sinceUs < host.sysctl.tcp_invalid_ratelimit * 1000) {
+      host.mib.TcpExt[skipped]++;
+      return;
+    }
+    tcb.lastOutOfWindowAckUs = tcb.nowUs;
+  }
+  sendAck(tcb);
+}
+
+// --- second: RST ------------------------------------------------------------------------------------------------
+
+/** RFC 5961 section 3: only a reset at exactly RCV.NXT counts; another one in the window is challenged. */
+function checkReset(tcb: Tcb, segment: Segment): boolean {
+  if (!segment.has(RST)) return true;
+  const highest = tcb.receiveQueue.highest(tcb.rcvNxt);
+  if (segment.seq === tcb.rcvNxt || (tcb.sack && segment.seq === highest)) resetByPeer(tcb);
+  else challengeAck(tcb);
+  return false;
+}
+
+/** The peer has reset the connection: the errno is Linux's (tcp_reset). */
+export function resetByPeer(tcb: Tcb): void {
+  const errno = tcb.state === 'SYN_SENT' ? ECONNREFUSED : tcb.state === 'CLOSE_WAIT' ? EPIPE : ECONNRESET;
+  tcb.receiveQueue.clear();
+  endConnection(tcb, 'receive RST', errno);
+  tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+// --- third: security, which nobody uses; fourth: SYN --------------------------------------------------------------
+
+/** RFC 5961 section 4: a SYN on a synchronized connection is challenged, wherever it lies. */
+function checkSyn(tcb: Tcb, segment: Segment): boolean {
+  if (!segment.has(SYN) || simultaneousSynAck(tcb, segment)) return true;
+  challengeSyn(tcb);
+  return false;
+}
+
+function challengeSyn(tcb: Tcb): void {
+  tcb.context.host.mib.TcpExt.TCPSYNChallenge++;
+  challengeAck(tcb);
+}
+
+// --- fifth: ACK -------------------------------------------------------------------------------------------------
+
+function checkAck(tcb: Tcb, segment: Segment): boolean {
+  if (!segment.has(ACK)) {
+    tcb.context.host.dropped('tcp', 'TCP_FLAGS');
+    return false;
+  }
+  if (tcb.state === 'SYN_RCVD') return acknowledgeSyn(tcb, segment);
+  if (!acceptableAck(tcb, segment)) return false;
+  processAck(tcb, segment);
+  if (tcb.finAcked) acknowledgeFin(tcb);
+  return !isOver(tcb);
+}
+
+/** SYN-RECEIVED: an ACK of our SYN establishes the connection; any other is answered by a reset. */
+function acknowledgeSyn(tcb: Tcb, segment: Segment): boolean {
+  if (!acknowledgesNew(tcb, segment.ack)) {
+    const out = tcb.context.out.begin(segment.ack, 0, RST);
+    tcb.context.host.mib.Tcp.OutRsts++;
+    tcb.output.emit(out);
+    return false;
+  }
+  changeState(tcb, segment.has(SYN) ? 'receive SYN,ACK' : 'receive ACK of SYN');
+  processAck(tcb, segment);
+  established(tcb);
+  return true;
+}
+
+/** What entering ESTABLISHED brings, on either side. */
+export function established(tcb: Tcb): void {
+  tcb.copiedSeq = tcb.rcvNxt;
+  tcb.rcvSpaceSeq = tcb.rcvNxt;
+  tcb.rcvSpaceUs = tcb.nowUs;
+  tcb.lastSentUs = tcb.nowUs;
+  tcb.retransmitStampUs = 0;
+  tcb.softError = 0;
+  updateMss(tcb);
+  if (tcb.settings.keepAlive) restartKeepalive(tcb);
+  if (tcb.finQueued && tcb.state === 'ESTABLISHED') changeState(tcb, 'close');
+  tcb.output.ready(POLLOUT);
+}
+
+/** Our FIN has arrived: FIN-WAIT-1, CLOSING and LAST-ACK move on. */
+function acknowledgeFin(tcb: Tcb): void {
+  if (tcb.state === 'FIN_WAIT_1') {
+    changeState(tcb, 'receive ACK of FIN');
+    if (tcb.orphan) startFinWait2(tcb);
+  } else if (tcb.state === 'CLOSING') {
+    enterTimeWait(tcb, 'receive ACK of FIN');
+  } else if (tcb.state === 'LAST_ACK') {
+    endConnection(tcb, 'receive ACK of FIN', 0);
+    tcb.output.ready(POLLIN | POLLOUT | POLLHUP | POLLRDHUP);
+  }
+}
+
+/** An orphan waits for the peer's FIN for tcp_fin_timeout or TCP_LINGER2; a negative TCP_LINGER2 does not wait at all. */
+export function startFinWait2(tcb: Tcb): void {
+  const { linger2Us } = tcb.settings;
+  if (linger2Us < 0) {
+    tcb.context.host.mib.TcpExt.TCPAbortOnLinger++;
+    sendReset(tcb);
+    endConnection(tcb, 'abort', 0);
+    return;
+  }
+  setTimer(tcb, TIMER_FIN_WAIT_2, tcb.nowUs + linger2Us);
+}
+
+// --- sixth: URG, which Linux's users do not use either: its data is read in line; seventh: text ---------------------
+
+/** RFC 1122 section 4.2.2.13: data for a socket that was closed is answered by a reset. */
+function checkAbandoned(tcb: Tcb, segment: Segment): boolean {
+  const waiting = tcb.state === 'FIN_WAIT_1' || tcb.state === 'FIN_WAIT_2';
+  const abandoned = waiting && (tcb.orphan || tcb.readShut);
+  const textEnd: Seq = (segment.seq + segment.dataLength) | 0;
+  if (!abandoned || segment.dataLength === 0 || seqLe(textEnd, tcb.rcvNxt)) return true;
+  tcb.context.host.mib.TcpExt.TCPAbortOnData++;
+  sendReset(tcb);
+  endConnection(tcb, 'abort', ECONNRESET);
+  tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+  return false;
+}
+
+/** True when the segment's FIN is the next thing in sequence. */
+function takeText(tcb: Tcb, segment: Segment): boolean {
+  if (segment.length === 0) return false;
+  if (!mayReceive(tcb.state)) {
+    // The peer's FIN was its last word; a repetition of it is acknowledged again.
+    if (segment.has(FIN)) owesAckNow(tcb);
+    return false;
+  }
+  return receiveText(tcb, segment);
+}
+
+// --- eighth: FIN ------------------------------------------------------------------------------------------------
+
+function takeFin(tcb: Tcb): void {
+  receiveFin(tcb);
+  if (tcb.state === 'FIN_WAIT_2') {
+    sendAck(tcb);
+    enterTimeWait(tcb, 'receive FIN');
+  } else {
+    changeState(tcb, 'receive FIN');
+  }
+}
+
+/** What remains is a TIME_WAIT entry, which the transport keeps; this connection is over. */
+function enterTimeWait(tcb: Tcb, cause: 'receive FIN' | 'receive ACK of FIN'): void {
+  changeState(tcb, cause);
+  dropSendSide(tcb);
+  tcb.output.ended(true);
+  tcb.output.ready(POLLIN | POLLOUT | POLLHUP | POLLRDHUP);
+}
+
+/** A sign of life: the keepalive timer starts anew. */
+export function restartKeepalive(tcb: Tcb): void {
+  tcb.probesOut = 0;
+  if (tcb.state !== 'SYN_SENT') setTimer(tcb, TIMER_KEEPALIVE, tcb.nowUs + tcb.settings.keepIdleUs);
+}

@@ -1,0 +1,169 @@
+/**
+ * Sending: what may go out now (RFC 9293 section 3.8: Nagle, silly-window avoidance, the congestion window).
+ * @module
+ */
+import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import { POLLOUT } from '../core/readiness.ts';
+import { ACK, FIN, PSH, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import { emitData } from './emit.ts';
+import { TX_FIN } from './flight.ts';
+import { armPersist, armRetransmit, retransmitLost } from './retransmit.ts';
+import type { Tcb } from './tcb.ts';
+
+/** The least payload of a full segment, whatever a peer or a path says. */
+const MSS_MIN = 8;
+/** Half of a window that is larger than this is a full segment at most; a smaller one is taken whole. */
+const HALF_WINDOW_FROM = 536;
+/** The most that is handed to the link at once: what a super-segment holds. */
+const BURST_MAX = 65000;
+
+/** Sends what may be sent now: first what was lost, then new data, then a FIN. */
+export function flush(tcb: Tcb): void {
+  if (tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
+  sendNew(tcb);
+}
+
+/** Payload of a full segment: the peer's MSS within the path's MTU, less options, at most half the peer's window. */
+export function updateMss(tcb: Tcb): void {
+  const fromPath = tcb.pathMtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH;
+  const limit = tcb.settings.maxSeg > 0 ? Math.min(tcb.peerMss, tcb.settings.maxSeg) : tcb.peerMss;
+  const options = tcb.timestamps ? TIMESTAMPS_LENGTH : 0;
+  let mss = Math.min(fromPath, limit) - options;
+  // A peer whose whole window is smaller than two segments would starve (SWS): send it half-windows.
+  if (tcb.maxSndWnd > HALF_WINDOW_FROM) mss = Math.min(mss, tcb.maxSndWnd >> 1);
+  else if (tcb.maxSndWnd > 0) mss = Math.min(mss, tcb.maxSndWnd);
+  tcb.mss = Math.max(mss, MSS_MIN);
+}
+
+function sendNew(tcb: Tcb): void {
+  let sent = false;
+  for (;;) {
+    const unsent = tcb.unsent;
+    const finDue = tcb.finQueued && !tcb.finSent;
+    if (unsent === 0 && !finDue) break;
+    if (tcb.flight.packetsOut === 0 && !sent) restartAfterIdle(tcb);
+    const length = sendable(tcb, unsent, finDue);
+    if (length < 0) break;
+    sendData(tcb, length, finDue && length === unsent);
+    sent = true;
+  }
+  if (sent) armRetransmit(tcb, false);
+  else armPersist(tcb);
+}
+
+/** How many bytes of the unsent data go out now, as one segment or super-segment; -1 when nothing may (0: a FIN). */
+function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
+  const quota = tcb.cwnd - tcb.flight.inFlight;
+  if (quota <= 0) {
+    tcb.cwndLimited = true;
+    return -1;
+  }
+  const { mss } = tcb;
+  const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
+  if (window < Math.min(unsent + (finDue ? 1 : 0), mss)) return -1;
+  const most = Math.min(unsent, window, quota * mss, Math.max(BURST_MAX, mss));
+  const full = most - (most % mss);
+  if (most < unsent || full === unsent) return full;
+  if (holdBack(tcb, finDue)) return full > 0 ? full : -1;
+  return unsent;
+}
+
+/** Nagle's rule as Minshall amended it, and TCP_CORK (RFC 9293 section 3.7.4). */
+function holdBack(tcb: Tcb, finDue: boolean): boolean {
+  if (finDue) return false;
+  const { settings } = tcb;
+  if (settings.cork || tcb.more) return true;
+  if (settings.noDelay) return false;
+  return tcb.flight.packetsOut > 0 && seqGt(tcb.smallSeq, tcb.sndUna) && seqLe(tcb.smallSeq, tcb.sndNxt);
+}
+
+/** Emits `length` bytes at SND.NXT, with the FIN behind them when `fin`. */
+function sendData(tcb: Tcb, length: number, fin: boolean): void {
+  const { context, flight } = tcb;
+  const seq = tcb.sndNxt;
+  const end = (seq + length) | 0;
+  const { mss, nowUs } = tcb;
+  let at = seq;
+  do {
+    const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
+    const last = next === end;
+    const marks = fin && last ? TX_FIN : 0;
+    flight.push(context.newSegment(at, marks !== 0 ? (next + 1) | 0 : next, nowUs, marks));
+    at = next;
+  } while (at !== end);
+  const segments = Math.max(Math.ceil(length / mss), 1);
+  tcb.sndNxt = fin ? (end + 1) | 0 : end;
+  if (length % mss !== 0) tcb.smallSeq = end;
+  const pushed = seqGt(tcb.pushSeq, seq) && seqLe(tcb.pushSeq, end);
+  const push = length > 0 && (pushed || segments > 1 || fin);
+  emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | ACK);
+  noteSent(tcb, segments, length);
+}
+
+function noteSent(tcb: Tcb, segments: number, length: number): void {
+  const { nowUs } = tcb;
+  const { packetsOut } = tcb.flight;
+  if (length > 0) {
+    tcb.dataSegsOut += segments;
+    tcb.context.host.mib.TcpExt.TCPOrigDataSent += segments;
+    // A reply within the delayed-ACK time: from now on our data will carry the ACKs.
+    if (nowUs - tcb.lastReceivedUs < tcb.atoUs) tcb.pingPong = true;
+  }
+  tcb.bytesSent += length;
+  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') tcb.prrOut += segments;
+  if (seqGe(tcb.sndUna, tcb.cwndUsageSeq) || packetsOut > tcb.maxPacketsOut) {
+    tcb.maxPacketsOut = packetsOut;
+    tcb.cwndUsageSeq = tcb.sndNxt;
+    tcb.cwndLimited = tcb.flight.inFlight >= tcb.cwnd;
+  }
+  tcb.lastSentUs = nowUs;
+}
+
+/** RFC 5681 section 4.1: after a silence longer than the time-out the window falls back towards the initial one. */
+function restartAfterIdle(tcb: Tcb): void {
+  const idleUs = tcb.nowUs - tcb.lastSentUs;
+  if (tcb.lastSentUs === 0 || idleUs <= tcb.rtoUs) return;
+  tcb.congestion.onRestart(tcb, idleUs);
+  const { sysctl } = tcb.context.host;
+  if (!sysctl.tcp_slow_start_after_idle) return;
+  const restart = Math.min(sysctl.ethertype_init_cwnd, tcb.cwnd);
+  tcb.ssthresh = Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
+  for (let left = idleUs - tcb.rtoUs; left > 0 && tcb.cwnd > restart; left -= tcb.rtoUs) tcb.cwnd >>= 1;
+  tcb.cwnd = Math.max(tcb.cwnd, restart);
+}
+
+/** The persist timer's data: as much of the unsent data as the window takes, whatever Nagle says. False when none. */
+export function sendForced(tcb: Tcb): boolean {
+  const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
+  const finDue = tcb.finQueued && !tcb.finSent;
+  const length = Math.min(tcb.unsent, window, tcb.mss);
+  if (length < 0 || (length === 0 && !(finDue && tcb.unsent === 0 && window > 0))) return false;
+  sendData(tcb, length, finDue && length === tcb.unsent);
+  armRetransmit(tcb, true);
+  return true;
+}
+
+/** Bytes that a write takes now. */
+export function writableBytes(tcb: Tcb): number {
+  return Math.max(tcb.sndBuf - tcb.sendQueue.length, 0);
+}
+
+/** poll's POLLOUT: at least a third of the buffer is free, so that a writer is not woken for crumbs. */
+export function isWritable(tcb: Tcb): boolean {
+  return tcb.sndBuf - tcb.sendQueue.length >= tcb.sendQueue.length >> 1 && writableBytes(tcb) > 0;
+}
+
+/** After an acknowledgement: lets the buffer grow with the congestion window, and wakes a writer that waits. */
+export function tuneSendBuffer(tcb: Tcb): void {
+  const { sysctl } = tcb.context.host;
+  if (!tcb.settings.sndBufLocked) {
+    const segments = Math.max(tcb.cwnd, sysctl.ethertype_init_cwnd, tcb.reordering + 1);
+    const wanted = 2 * segments * (tcb.mss + 512);
+    if (wanted > tcb.sndBuf) tcb.sndBuf = Math.min(wanted, sysctl.tcp_wmem[2]);
+  }
+  if (tcb.writeBlocked && isWritable(tcb)) {
+    tcb.writeBlocked = false;
+    tcb.output.ready(POLLOUT);
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Sending again what was lost, and the timers that sending sets.
+ * @module
+ */
+import { seqDiff, seqGe } from '../base/seq.ts';
+import { TRACE_RETRANSMIT } from '../trace/events.ts';
+import { ACK, FIN, PSH } from '../wire/tcp.ts';
+import { emitData, emitSyn } from './emit.ts';
+import { TX_EVER_RETRANS, TX_FIN, TX_LOST, TX_RETRANS, TX_SACKED, TX_SYN, type TxSegment } from './flight.ts';
+import { backedOffRto } from './rtt.ts';
+import type { Tcb } from './tcb.ts';
+import { isTimerSet, setTimer, stopTimer, TIMER_PERSIST, TIMER_RETRANSMIT } from './timers.ts';
+
+/** Sends lost segments again, oldest first, as far as the congestion window allows. */
+export function retransmitLost(tcb: Tcb): void {
+  const { flight } = tcb;
+  let sent = false;
+  for (let index = 0; index < flight.packetsOut; index++) {
+    if (flight.lostOut <= flight.retransOut || tcb.cwnd <= flight.inFlight) break;
+    const segment = flight.at(index) as TxSegment;
+    if ((segment.marks & (TX_LOST | TX_RETRANS | TX_SACKED)) !== TX_LOST) continue;
+    const { mib } = tcb.context.host;
+    if (tcb.caState === 'Loss') mib.TcpExt.TCPSlowStartRetrans++;
+    else mib.TcpExt.TCPFastRetrans++;
+    retransmit(tcb, index, tcb.caState === 'Loss' ? 'rto' : 'fast');
+    if (tcb.caState === 'Recovery') tcb.prrOut++;
+    sent = true;
+  }
+  if (sent) armRetransmit(tcb, false);
+}
+
+/** Sends the segment at `index` of the flight again. */
+export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast' | 'probe'): void {
+  const { flight, nowUs } = tcb;
+  if (!fitSegment(tcb, index)) return;
+  const segment = flight.at(index) as TxSegment;
+  segment.sentUs = nowUs;
+  segment.attempts++;
+  flight.mark(segment, TX_RETRANS | TX_EVER_RETRANS);
+  if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = nowUs;
+  const length = seqDiff(segment.end, segment.seq);
+  tcb.totalRetrans++;
+  tcb.bytesRetrans += length;
+  const { mib } = tcb.context.host;
+  mib.Tcp.RetransSegs++;
+  traceRetransmit(tcb, segment, reason);
+  if ((segment.marks & TX_SYN) !== 0) {
+    mib.TcpExt.TCPSynRetrans++;
+    emitSyn(tcb);
+    return;
+  }
+  const fin = (segment.marks & TX_FIN) !== 0;
+  const data = fin ? length - 1 : length;
+  const push = seqGe(segment.end, tcb.pushSeq) && data > 0 ? PSH : 0;
+  emitData(tcb, segment.seq, data, (fin ? FIN : 0) | push | ACK);
+}
+
+/**
+ * Makes the segment at `index` one that can be sent now: cut to the present MSS, and to the peer's window unless it
+ * is the first (which probes a window that was taken back). False when the window does not reach it.
+ */
+function fitSegment(tcb: Tcb, index: number): boolean {
+  const { flight } = tcb;
+  const segment = flight.at(index) as TxSegment;
+  if ((segment.marks & TX_SYN) !== 0) return true;
+  let limit = tcb.mss;
+  const room = seqDiff(tcb.sndWndEnd, segment.seq);
+  if (room <= 0 && index > 0) return false;
+  if (room > 0) limit = Math.min(limit, room);
+  const fin = (segment.marks & TX_FIN) !== 0 ? 1 : 0;
+  const data = seqDiff(segment.end, segment.seq) - fin;
+  if (data > limit) flight.split(index, (segment.seq + limit) | 0);
+  return true;
+}
+
+function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: 'rto' | 'fast' | 'probe'): void {
+  const { trace, name } = tcb.context.host;
+  if (trace === null || (trace.wants & TRACE_RETRANSMIT) === 0) return;
+  const { local, remote } = tcb.output;
+  const syn = (segment.marks & TX_SYN) !== 0;
+  trace.emit({
+    type: 'tcp:retransmit',
+    atUs: tcb.nowUs,
+    host: name,
+    local,
+    remote,
+    reason: syn ? 'syn' : reason,
+    seq: segment.seq >>> 0,
+    length: seqDiff(segment.end, segment.seq),
+    attempt: segment.attempts,
+  });
+}
+
+/** RFC 6298 sections 5.1 to 5.3: the timer runs while something is in flight. `restart`: new data was acknowledged. */
+export function armRetransmit(tcb: Tcb, restart: boolean): void {
+  if (tcb.flight.packetsOut === 0) {
+    stopTimer(tcb, TIMER_RETRANSMIT);
+    return;
+  }
+  stopTimer(tcb, TIMER_PERSIST);
+  if (restart || !isTimerSet(tcb, TIMER_RETRANSMIT)) {
+    setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + backedOffRto(tcb));
+  }
+}
+
+/** Data waits, nothing is in flight: the peer's window is closed, or Nagle or a cork holds a rest back. */
+export function armPersist(tcb: Tcb): void {
+  if (tcb.flight.packetsOut > 0 || isTimerSet(tcb, TIMER_PERSIST)) return;
+  if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) return;
+  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
+}

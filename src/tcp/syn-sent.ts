@@ -1,0 +1,96 @@
+/**
+ * RFC 9293 section 3.10.7.3: a segment arrives in SYN-SENT.
+ * @module
+ */
+import { ECONNREFUSED } from '../base/errno.ts';
+import { seqLe } from '../base/seq.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../core/readiness.ts';
+import { ACK, RST, SYN } from '../wire/tcp.ts';
+import { acknowledgesNew, processAck } from './ack.ts';
+import { changeState, endConnection } from './change-state.ts';
+import { emitSyn, sendAck } from './emit.ts';
+import { flush, updateMss } from './output.ts';
+import { receiveText } from './receive.ts';
+import { armRetransmit } from './retransmit.ts';
+import { resetFor, type Segment } from './segment.ts';
+import type { Tcb } from './tcb.ts';
+import { stopTimer, TIMER_RETRANSMIT } from './timers.ts';
+
+/** Called when the connection has reached ESTABLISHED; input.ts. */
+type Established = (tcb: Tcb) => void;
+
+/** First ACK, second RST, third security, fourth SYN, fifth neither. */
+export function synSentInput(tcb: Tcb, segment: Segment, established: Established): void {
+  const ackGood = segment.has(ACK) && acknowledgesNew(tcb, segment.ack) && timestampGood(tcb, segment);
+  if (segment.has(ACK) && !ackGood) {
+    if (!segment.has(RST)) refuse(tcb, segment);
+    return;
+  }
+  if (segment.has(RST)) {
+    if (!ackGood) return;
+    endConnection(tcb, 'receive RST', ECONNREFUSED);
+    tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP);
+    return;
+  }
+  if (!segment.has(SYN)) return;
+  takeSyn(tcb, segment);
+  if (ackGood) completeHandshake(tcb, segment, established);
+  else answerSimultaneousSyn(tcb);
+}
+
+/** RFC 7323 section 3.2 (as Linux): an echo of a timestamp that we never sent is not an answer to our SYN. */
+function timestampGood(tcb: Tcb, segment: Segment): boolean {
+  const { timestamps, tsEcr } = segment.options;
+  if (!timestamps || tsEcr === 0) return true;
+  return seqLe(tsEcr, tcb.tsNow);
+}
+
+function refuse(tcb: Tcb, segment: Segment): void {
+  tcb.context.host.mib.Tcp.OutRsts++;
+  tcb.output.emit(resetFor(segment, tcb.context.out));
+}
+
+/** The peer's SYN: its sequence number, and what its options agree to. */
+export function takeSyn(tcb: Tcb, segment: Segment): void {
+  const { options } = segment;
+  const { sysctl } = tcb.context.host;
+  tcb.irs = segment.seq;
+  tcb.rcvNxt = (segment.seq + 1) | 0;
+  tcb.rcvWup = tcb.rcvNxt;
+  tcb.copiedSeq = tcb.rcvNxt;
+  tcb.timestamps = options.timestamps && sysctl.tcp_timestamps !== 0;
+  tcb.tsRecent = options.tsVal;
+  tcb.tsRecentUs = tcb.timestamps ? tcb.nowUs : 0;
+  tcb.sack = options.sackPermitted && sysctl.tcp_sack;
+  agreeOnScale(tcb, options.windowScale);
+  if (options.mss > 0) tcb.peerMss = Math.max(options.mss, sysctl.tcp_min_snd_mss);
+  // A window in a SYN is never scaled (RFC 7323 section 2.2).
+  tcb.sndWnd = segment.window;
+  tcb.maxSndWnd = segment.window;
+  tcb.sndWl1 = segment.seq;
+  updateMss(tcb);
+}
+
+function agreeOnScale(tcb: Tcb, peerScale: number): void {
+  const both = peerScale >= 0 && tcb.context.host.sysctl.tcp_window_scaling;
+  tcb.sndWscale = both ? peerScale : 0;
+  if (!both) tcb.rcvWscale = 0;
+}
+
+function completeHandshake(tcb: Tcb, segment: Segment, established: Established): void {
+  processAck(tcb, segment);
+  stopTimer(tcb, TIMER_RETRANSMIT);
+  changeState(tcb, 'receive SYN,ACK');
+  established(tcb);
+  if (segment.dataLength > 0) receiveText(tcb, segment);
+  const before = tcb.segsOut;
+  flush(tcb);
+  if (tcb.segsOut === before) sendAck(tcb);
+}
+
+/** Both sides have opened at once: SYN-RECEIVED, and our SYN again, now with an ACK. */
+function answerSimultaneousSyn(tcb: Tcb): void {
+  changeState(tcb, 'receive SYN');
+  emitSyn(tcb);
+  armRetransmit(tcb, true);
+}

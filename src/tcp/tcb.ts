@@ -1,0 +1,263 @@
+import type { Seq } from '../base/seq.ts';
+import { seqDiff } from '../base/seq.ts';
+import { ByteQueue } from '../core/byte-queue.ts';
+import type { Timer } from '../core/timers.ts';
+import { type CongestionControl, SSTHRESH_INFINITE } from './congestion/congestion.ts';
+import { Cubic } from './congestion/cubic.ts';
+import { createCongestionControl } from './congestion/registry.ts';
+import type { TcpContext } from './context.ts';
+import { Flight } from './flight.ts';
+import { ReceiveQueue } from './receive-queue.ts';
+import type { OutSegment } from './segment.ts';
+import type { TcpSettings } from './settings.ts';
+import type { TcpState } from './state.ts';
+import { newDeadlines } from './timers.ts';
+
+/** What a connection needs of what lies around it. */
+export interface TcpOutput {
+  /** 'address:port' of both ends, for the trace. */
+  readonly local: string;
+  readonly remote: string;
+  /** Sends a segment; lent until it returns. */
+  emit(segment: OutSegment): void;
+  /** POLL* bits rose for the user. */
+  ready(mask: number): void;
+  /** The connection takes part in nothing any more; `timeWait`: what remains of it is a TIME_WAIT entry. */
+  ended(timeWait: boolean): void;
+  /** The peer made progress: its link-layer address is right. */
+  confirmed(): void;
+}
+
+/** Linux's tcp_ca_state: where loss recovery stands. */
+export type CaState = 'Open' | 'Disorder' | 'CWR' | 'Recovery' | 'Loss';
+
+/** The time-out that RFC 6298 section 2.1 starts from, in microseconds. */
+export const RTO_INITIAL_US = 1_000_000;
+/** The MSS to assume when the peer names none (RFC 9293 section 3.7.1, IPv4). */
+export const MSS_DEFAULT = 536;
+
+/**
+ * The transmission control block: all that is known of one connection, by its RFC 9293 section 3.3.1 names. It is data:
+ * input.ts, output.ts, recovery.ts and timeouts.ts work on it. Times are in microseconds, windows in bytes unless
+ * they are called segments.
+ */
+export abstract class Tcb implements Timer {
+  // Place in the stack's timer heap; `deadlines` are the connection's own timers (timers.ts).
+  dueUs = 0;
+  order = 0;
+  heapIndex = -1;
+  readonly deadlines: number[] = newDeadlines();
+
+  readonly context: TcpContext;
+  readonly output: TcpOutput;
+  settings: TcpSettings;
+  state: TcpState = 'CLOSED';
+  /** The user has closed: nobody reads or writes any more. */
+  orphan = false;
+  /** shutdown(SHUT_RD). */
+  readShut = false;
+  /** SO_ERROR: the pending error, positive; 0 when none. And a soft one that a time-out will report. */
+  error = 0;
+  softError = 0;
+
+  // Send sequence variables.
+  readonly iss: Seq;
+  sndUna: Seq;
+  sndNxt: Seq;
+  sndWnd = 0;
+  sndWl1: Seq = 0;
+  sndWl2: Seq = 0;
+  /** The largest window the peer ever offered. */
+  maxSndWnd = 0;
+  /** What was written and not yet acknowledged; its head has sequence number `queueSeq`. */
+  readonly sendQueue: ByteQueue;
+  queueSeq: Seq;
+  /** The user closed the sending side: a FIN follows the queue. */
+  finQueued = false;
+  /** End of the last write that asked to be pushed; end of the last segment that was smaller than the MSS. */
+  pushSeq: Seq;
+  smallSeq: Seq;
+  /** A write with MSG_MORE came last: hold a partial segment back. */
+  more = false;
+  readonly flight = new Flight();
+
+  // Receive sequence variables.
+  irs: Seq = 0;
+  rcvNxt: Seq = 0;
+  rcvWnd = 0;
+  /** RCV.NXT when the window was last advertised; that is also the last ACK number sent. */
+  rcvWup: Seq = 0;
+  readonly receiveQueue: ReceiveQueue;
+  /** The sequence number of the next byte that the user reads. */
+  copiedSeq: Seq = 0;
+  finReceived = false;
+
+  // What the handshake agreed on.
+  sndWscale = 0;
+  rcvWscale = 0;
+  timestamps = false;
+  sack = false;
+  /** MSS option we sent, the peer's, and the payload of a full segment as we send it now. */
+  advMss = MSS_DEFAULT;
+  peerMss = MSS_DEFAULT;
+  mss = MSS_DEFAULT;
+  /** The largest packet towards the peer, and the largest super-segment's payload (0: none), from the route. */
+  pathMtu = 576;
+  gsoMaxSize = 0;
+  /** Bytes of the IP header, for the MSS: 20 or 40. */
+  readonly ipHeaderLength: number;
+  tsRecent = 0;
+  tsRecentUs = 0;
+  /** Added to the clock, so that a peer learns nothing of our uptime or of other connections (RFC 7323 section 7.1). */
+  readonly tsOffset: number;
+
+  // Round-trip time and retransmission time-out (rtt.ts).
+  srttUs = 0;
+  mdevUs = 0;
+  mdevMaxUs = 0;
+  rttvarUs = 0;
+  rttSeq: Seq = 0;
+  rtoUs = RTO_INITIAL_US;
+  minRttUs = 0;
+  /** Doublings of the time-out since the last good acknowledgement. */
+  backoff = 0;
+  /** Time-outs in a row, and when the first segment that they repeat was first sent. */
+  retransmits = 0;
+  retransmitStampUs = 0;
+  probesOut = 0;
+
+  // Congestion control and loss recovery (recovery.ts).
+  congestion: CongestionControl;
+  caState: CaState = 'Open';
+  cwnd: number;
+  ssthresh = SSTHRESH_INFINITE;
+  cwndCount = 0;
+  /** SND.NXT when recovery began: it ends when this is acknowledged. */
+  highSeq: Seq = 0;
+  /** Segments out of order that do not yet mean a loss. */
+  reordering: number;
+  /** End of the highest segment that was SACKed; valid while something is. */
+  highSacked: Seq = 0;
+  /** Proportional rate reduction (RFC 6937). */
+  priorCwnd = 0;
+  prrDelivered = 0;
+  prrOut = 0;
+  /** The most segments in flight since `cwndUsageSeq` was sent, and whether the window was what held us back. */
+  maxPacketsOut = 0;
+  cwndLimited = false;
+  cwndUsageSeq: Seq = 0;
+  lastSentUs = 0;
+  totalRetrans = 0;
+
+  // Delayed acknowledgements (ack-policy.ts).
+  /** ACKs that will still be sent at once. */
+  quickAcks = 0;
+  /** The dialogue is interactive: our data will carry the ACK. */
+  pingPong = false;
+  ackPending = false;
+  ackNow = false;
+  atoUs = 0;
+  lastReceivedUs = 0;
+  /** The size of the segments the peer sends, as far as seen. */
+  rcvMss = MSS_DEFAULT;
+  /** Data that came twice, to be reported first (RFC 2883); none when equal. */
+  dsackStart: Seq = 0;
+  dsackEnd: Seq = 0;
+  lastOutOfWindowAckUs = 0;
+
+  // Buffers and their tuning (buffers.ts).
+  sndBuf: number;
+  rcvBuf: number;
+  /** The largest window that may be offered. */
+  windowClamp = 0;
+  rcvRttUs = 0;
+  rcvRttSeq: Seq = 0;
+  rcvRttStartUs = 0;
+  rcvSpace = 0;
+  rcvSpaceSeq: Seq = 0;
+  rcvSpaceUs = 0;
+  /** The user found no room to write and is to be told when there is. */
+  writeBlocked = false;
+
+  // For TCP_INFO.
+  bytesAcked = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  bytesRetrans = 0;
+  segsIn = 0;
+  segsOut = 0;
+  dataSegsIn = 0;
+  dataSegsOut = 0;
+  lastAckReceivedUs = 0;
+
+  constructor(
+    context: TcpContext,
+    output: TcpOutput,
+    settings: TcpSettings,
+    iss: Seq,
+    tsOffset: number,
+    ipHeaderLength: number,
+  ) {
+    const { sysctl } = context.host;
+    this.context = context;
+    this.output = output;
+    this.settings = settings;
+    this.iss = iss;
+    this.sndUna = iss;
+    this.sndNxt = iss;
+    this.queueSeq = (iss + 1) | 0;
+    this.pushSeq = iss;
+    this.smallSeq = iss;
+    this.tsOffset = tsOffset;
+    this.ipHeaderLength = ipHeaderLength;
+    this.sendQueue = new ByteQueue(context.blocks);
+    this.receiveQueue = new ReceiveQueue(context.blocks);
+    this.congestion = createCongestionControl(settings.congestion) ?? new Cubic();
+    this.cwnd = sysctl.ethertype_init_cwnd;
+    this.reordering = sysctl.tcp_reordering;
+    this.sndBuf = settings.sndBuf;
+    this.rcvBuf = settings.rcvBuf;
+  }
+
+  get nowUs(): number {
+    return this.context.host.nowUs;
+  }
+
+  /** The sequence number of the next byte the user writes. */
+  get writeSeq(): Seq {
+    return (this.queueSeq + this.sendQueue.length) | 0;
+  }
+
+  /** Bytes written and not yet sent once. */
+  get unsent(): number {
+    return Math.max(seqDiff(this.writeSeq, this.sndNxt), 0);
+  }
+
+  /** Whether our FIN was sent (it may not have arrived). */
+  get finSent(): boolean {
+    return this.finQueued && seqDiff(this.sndNxt, this.writeSeq) > 0;
+  }
+
+  /** Whether the peer acknowledged our FIN. */
+  get finAcked(): boolean {
+    return this.finSent && this.sndUna === this.sndNxt;
+  }
+
+  /** Right edge of the window that the peer offers. */
+  get sndWndEnd(): Seq {
+    return (this.sndUna + this.sndWnd) | 0;
+  }
+
+  /** What of the window we advertised is left: RCV.WND of RFC 9293. */
+  get rcvWndLeft(): number {
+    return Math.max(seqDiff((this.rcvWup + this.rcvWnd) | 0, this.rcvNxt), 0);
+  }
+
+  /** The clock of the timestamps option: milliseconds, with this connection's offset. */
+  get tsNow(): number {
+    return (Math.floor(this.nowUs / 1000) + this.tsOffset) | 0;
+  }
+
+  /** Called by the timer heap; connection.ts. */
+  abstract fire(nowUs: number): void;
+}

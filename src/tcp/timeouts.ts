@@ -1,0 +1,148 @@
+/**
+ * What happens when a timer goes off: RFC 9293 sections 3.8 and 3.10.8, RFC 6298, RFC 1122 section 4.2.3.5; the limits
+ * are Linux's.
+ * @module
+ */
+import { ETIMEDOUT } from '../base/errno.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { headIs } from './ack.ts';
+import { ackDueNow, delayedAckExpired } from './ack-policy.ts';
+import { endConnection } from './change-state.ts';
+import { sendAck, sendProbe, sendReset } from './emit.ts';
+import { TX_SYN } from './flight.ts';
+import { sendForced } from './output.ts';
+import { enterLoss } from './recovery.ts';
+import { armRetransmit, retransmit } from './retransmit.ts';
+import { backedOffRto, rtoMaxUs, rtoMinUs } from './rtt.ts';
+import type { Tcb } from './tcb.ts';
+import {
+  rearm,
+  setTimer,
+  TIMER_DELAYED_ACK,
+  TIMER_FIN_WAIT_2,
+  TIMER_KEEPALIVE,
+  TIMER_PERSIST,
+  TIMER_RETRANSMIT,
+  type TimerKind,
+  takeDueTimer,
+} from './timers.ts';
+
+/** What each timer does, by its number. */
+const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
+  [TIMER_RETRANSMIT]: retransmitTimeout,
+  [TIMER_PERSIST]: persistTimeout,
+  [TIMER_DELAYED_ACK]: delayedAckTimeout,
+  [TIMER_KEEPALIVE]: keepaliveTimeout,
+  [TIMER_FIN_WAIT_2]: tcb => endConnection(tcb, 'timeout', 0),
+};
+
+/** Fires every timer of the connection that is due. */
+export function fireTimers(tcb: Tcb, nowUs: number): void {
+  for (let kind = takeDueTimer(tcb, nowUs); kind !== null; kind = takeDueTimer(tcb, nowUs))
+    HANDLERS[kind](tcb);
+  rearm(tcb);
+}
+
+/** RFC 6298 section 5.4 to 5.7: the oldest segment again, with twice the time-out, until the limits are reached. */
+function retransmitTimeout(tcb: Tcb): void {
+  if (tcb.flight.packetsOut === 0) return;
+  tcb.context.host.mib.TcpExt.TCPTimeouts++;
+  if (isTooLong(tcb)) {
+    giveUp(tcb);
+    return;
+  }
+  if (headIs(tcb, TX_SYN)) tcb.flight.lostOut = 0;
+  else enterLoss(tcb);
+  tcb.retransmits++;
+  tcb.backoff++;
+  retransmit(tcb, 0, 'rto');
+  armRetransmit(tcb, true);
+}
+
+function isTooLong(tcb: Tcb): boolean {
+  const { sysctl } = tcb.context.host;
+  const { userTimeoutUs, synCount } = tcb.settings;
+  if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RCVD') {
+    const limit = tcb.state === 'SYN_SENT' ? synCount : sysctl.tcp_synack_retries;
+    return tcb.retransmits >= limit || isUserTimeout(tcb, userTimeoutUs);
+  }
+  if (userTimeoutUs > 0) return isUserTimeout(tcb, userTimeoutUs);
+  const retries = tcb.orphan ? orphanRetries(tcb) : sysctl.tcp_retries2;
+  return isUserTimeout(tcb, backoffSum(tcb, retries));
+}
+
+function isUserTimeout(tcb: Tcb, limitUs: number): boolean {
+  return limitUs > 0 && tcb.retransmitStampUs !== 0 && tcb.nowUs - tcb.retransmitStampUs >= limitUs;
+}
+
+/** The time that `retries` doublings from tcp_rto_min take (RFC 1122's R2 as Linux counts it). */
+function backoffSum(tcb: Tcb, retries: number): number {
+  const min = rtoMinUs(tcb);
+  const max = rtoMaxUs(tcb);
+  const doublings = Math.floor(Math.log2(max / min));
+  if (retries <= doublings) return (2 ** (retries + 1) - 1) * min;
+  return (2 ** (doublings + 1) - 1) * min + (retries - doublings) * max;
+}
+
+function orphanRetries(tcb: Tcb): number {
+  // A peer that answers at least our window probes deserves the full time; a silent one only if it was there lately.
+  return tcb.softError !== 0 ? 0 : tcb.context.host.sysctl.tcp_orphan_retries;
+}
+
+function giveUp(tcb: Tcb): void {
+  tcb.context.host.mib.TcpExt.TCPAbortOnTimeout++;
+  endConnection(tcb, 'timeout', tcb.softError === 0 ? ETIMEDOUT : tcb.softError);
+  tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
+}
+
+/** RFC 9293 section 3.8.6.1: probes a closed window for as long as the peer answers; sends what was held back. */
+function persistTimeout(tcb: Tcb): void {
+  if (tcb.flight.packetsOut > 0) return;
+  if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) {
+    tcb.probesOut = 0;
+    return;
+  }
+  const { sysctl, mib } = tcb.context.host;
+  const limit = tcb.orphan ? sysctl.tcp_orphan_retries : sysctl.tcp_retries2;
+  const silentUs = tcb.nowUs - Math.max(tcb.lastAckReceivedUs, tcb.lastSentUs);
+  const { userTimeoutUs } = tcb.settings;
+  if (tcb.probesOut >= limit || (userTimeoutUs > 0 && tcb.probesOut > 0 && silentUs >= userTimeoutUs)) {
+    giveUp(tcb);
+    return;
+  }
+  if (sendForced(tcb)) return;
+  mib.TcpExt.TCPWinProbe++;
+  sendProbe(tcb);
+  tcb.probesOut++;
+  tcb.backoff++;
+  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
+}
+
+function delayedAckTimeout(tcb: Tcb): void {
+  if (!tcb.ackPending) return;
+  delayedAckExpired(tcb);
+  tcb.ackNow = true;
+  if (ackDueNow(tcb)) sendAck(tcb);
+}
+
+/** RFC 9293 section 3.8.4: probes a silent peer, and gives it up when it stays silent. */
+function keepaliveTimeout(tcb: Tcb): void {
+  const { settings } = tcb;
+  if (!settings.keepAlive || tcb.state === 'SYN_SENT') return;
+  if (tcb.flight.packetsOut > 0 || tcb.unsent > 0) {
+    // Data is on its way: the retransmission timer finds out.
+    setTimer(tcb, TIMER_KEEPALIVE, tcb.nowUs + settings.keepIdleUs);
+    return;
+  }
+  const silentUs = tcb.nowUs - Math.max(tcb.lastReceivedUs, tcb.lastAckReceivedUs);
+  const tooLong = settings.userTimeoutUs > 0 && silentUs >= settings.userTimeoutUs && tcb.probesOut > 0;
+  if (tooLong || (settings.userTimeoutUs === 0 && tcb.probesOut >= settings.keepCount)) {
+    sendReset(tcb);
+    giveUp(tcb);
+    return;
+  }
+  tcb.context.host.mib.TcpExt.TCPKeepAlive++;
+  sendProbe(tcb);
+  tcb.probesOut++;
+  setTimer(tcb, TIMER_KEEPALIVE, tcb.nowUs + settings.keepIntervalUs);
+}

@@ -1,0 +1,181 @@
+/**
+ * A half-open connection in a listener's SYN queue (Linux's request_sock): a SYN came, our SYN-ACK is on its way.
+ * @module
+ */
+import { type Seq, seqAdd, seqGt, seqLt } from '../base/seq.ts';
+import type { IcmpError } from '../core/network.ts';
+import type { Timer } from '../core/timers.ts';
+import type { Segment } from '../tcp/segment.ts';
+import { TRACE_RETRANSMIT } from '../trace/events.ts';
+import type { IpAddress } from '../wire/address.ts';
+import { ACK, RST, SYN } from '../wire/tcp.ts';
+import type { Flow } from './flow.ts';
+import type { TcpListenerEndpoint } from './tcp-listener.ts';
+
+/** The first SYN-ACK is sent again after this long, then after twice as long (Linux's TCP_TIMEOUT_INIT). */
+const SYN_ACK_TIMEOUT_US = 1_000_000;
+
+/** What the SYN of a half-open connection agreed to. */
+export interface SynOptions {
+  mss: number;
+  /** The peer's window scale; -1 when it offered none. */
+  windowScale: number;
+  sack: boolean;
+  timestamps: boolean;
+  tsVal: number;
+  /** The window in the SYN. */
+  window: number;
+}
+
+/** One half-open connection. */
+export class SynRequest implements Flow, Timer {
+  dueUs = 0;
+  order = 0;
+  heapIndex = -1;
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+  flowHash = 0;
+  readonly listener: TcpListenerEndpoint;
+  readonly iss: Seq;
+  readonly irs: Seq;
+  readonly options: SynOptions;
+  readonly tsOffset: number;
+  /** The window and the scale that our SYN-ACK offers. */
+  readonly rcvWnd: number;
+  readonly rcvWscale: number;
+  readonly sentUs: number;
+  retransmits = 0;
+  /** The last ACK came and could not be used: TCP_DEFER_ACCEPT waits for data, or the accept queue is full. */
+  acked = false;
+  /** A SYN cookie stands for it: it is in no queue. */
+  readonly cookie: boolean;
+
+  constructor(
+    listener: TcpListenerEndpoint,
+    localAddress: IpAddress,
+    remoteAddress: IpAddress,
+    remotePort: number,
+    iss: Seq,
+    irs: Seq,
+    options: SynOptions,
+    tsOffset: number,
+    window: { window: number; scale: number },
+    cookie: boolean,
+  ) {
+    this.listener = listener;
+    this.localAddress = localAddress;
+    this.localPort = listener.localPort;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    this.iss = iss;
+    this.irs = irs;
+    this.options = options;
+    this.tsOffset = tsOffset;
+    this.rcvWnd = window.window;
+    this.rcvWscale = options.windowScale >= 0 ? window.scale : 0;
+    this.sentUs = listener.layer.host.nowUs;
+    this.cookie = cookie;
+  }
+
+  /** RFC 9293 section 3.10.7.4 for SYN-RECEIVED, as Linux's tcp_check_req. */
+  segment(segment: Segment): void {
+    const { listener } = this;
+    const rcvNxt = seqAdd(this.irs, 1);
+    if (segment.has(SYN) && !segment.has(RST) && !segment.has(ACK) && segment.seq === this.irs) {
+      listener.sendSynAck(this);
+      return;
+    }
+    const end = seqAdd(segment.seq, segment.length);
+    if (seqGt(segment.seq, seqAdd(rcvNxt, this.rcvWnd)) || seqLt(end, rcvNxt)) {
+      if (!segment.has(RST)) this.acknowledge(rcvNxt);
+      return;
+    }
+    if (segment.has(RST) || segment.has(SYN)) {
+      this.resetOrChallenge(segment, rcvNxt);
+      return;
+    }
+    if (segment.has(ACK)) listener.completed(this, segment);
+  }
+
+  icmp(error: IcmpError, seq: Seq): void {
+    if (error.fatal && seq === this.iss) this.listener.drop(this);
+  }
+
+  destroy(): void {
+    this.listener.drop(this);
+  }
+
+  /** The SYN-ACK timer: sends it again, or forgets the request after tcp_synack_retries. */
+  fire(): void {
+    const { listener } = this;
+    const { host } = listener.layer;
+    if (this.retransmits >= host.sysctl.tcp_synack_retries) {
+      host.mib.Tcp.AttemptFails++;
+      listener.drop(this);
+      return;
+    }
+    this.retransmits++;
+    // While TCP_DEFER_ACCEPT waits for data the peer need not be asked again.
+    if (!this.acked || listener.settings.deferAcceptUs === 0 || this.deferExpired()) this.sendAgain();
+    this.arm();
+  }
+
+  /** Starts the SYN-ACK timer. */
+  arm(): void {
+    const { host } = this.listener.layer;
+    const delayUs = Math.min(SYN_ACK_TIMEOUT_US * 2 ** this.retransmits, host.sysctl.tcp_rto_max_ms * 1000);
+    host.timers.set(this, host.nowUs + delayUs);
+  }
+
+  /** Whether TCP_DEFER_ACCEPT has waited long enough for data. */
+  deferExpired(): boolean {
+    const { host } = this.listener.layer;
+    return host.nowUs - this.sentUs >= this.listener.settings.deferAcceptUs;
+  }
+
+  private sendAgain(): void {
+    const { host } = this.listener.layer;
+    host.mib.Tcp.RetransSegs++;
+    host.mib.TcpExt.TCPSynRetrans++;
+    this.listener.sendSynAck(this);
+    const { trace } = host;
+    if (trace === null || (trace.wants & TRACE_RETRANSMIT) === 0) return;
+    trace.emit({
+      type: 'tcp:retransmit',
+      atUs: host.nowUs,
+      host: host.name,
+      local: `${this.localAddress}:${this.localPort}`,
+      remote: `${this.remoteAddress}:${this.remotePort}`,
+      reason: 'syn-ack',
+      seq: this.iss >>> 0,
+      length: 1,
+      attempt: this.retransmits,
+    });
+  }
+
+  /** RFC 5961: only a reset at exactly RCV.NXT ends the request. A SYN in the window does too (Linux). */
+  private resetOrChallenge(segment: Segment, rcvNxt: Seq): void {
+    const { listener } = this;
+    const { host, context } = listener.layer;
+    if (segment.has(RST) && segment.seq !== rcvNxt) {
+      if (context.mayChallenge()) {
+        host.mib.TcpExt.TCPChallengeACK++;
+        this.acknowledge(rcvNxt);
+      }
+      return;
+    }
+    host.mib.TcpExt.EmbryonicRsts++;
+    host.mib.Tcp.AttemptFails++;
+    listener.drop(this, segment.has(RST) ? 'receive RST' : 'abort');
+  }
+
+  private acknowledge(rcvNxt: Seq): void {
+    const { layer } = this.listener;
+    const out = layer.context.out.begin(seqAdd(this.iss, 1), rcvNxt, ACK);
+    out.window = this.rcvWnd >> this.rcvWscale;
+    this.listener.putTimestamps(this, out);
+    layer.reply(this, out);
+  }
+}

@@ -1,0 +1,235 @@
+import { EMSGSIZE } from '../base/errno.ts';
+import { type Seq, seqGe, seqLe } from '../base/seq.ts';
+import type { IcmpError, IpSendOptions, Route } from '../core/network.ts';
+import type { ReadyListener } from '../core/readiness.ts';
+import { TcpConnection } from '../tcp/connection.ts';
+import { outQueue, type TcpInfo, tcpInfo } from '../tcp/info.ts';
+import type { OutSegment, Segment } from '../tcp/segment.ts';
+import type { TcpSettings } from '../tcp/settings.ts';
+import { isSynchronized } from '../tcp/state.ts';
+import type { TcpOutput } from '../tcp/tcb.ts';
+import type { IpAddress } from '../wire/address.ts';
+import type { Flow } from './flow.ts';
+import type { TcpLayer } from './tcp-layer.ts';
+import type { PortBinding } from './tcp-ports.ts';
+import { sendSegment } from './tcp-segments.ts';
+
+/** One TCP connection with its addresses: what a socket holds, and what the flow table finds. */
+export class TcpEndpoint implements Flow, TcpOutput {
+  readonly localAddress: IpAddress;
+  readonly localPort: number;
+  readonly remoteAddress: IpAddress;
+  readonly remotePort: number;
+  flowHash = 0;
+  /** Who is told of readiness; null for an orphan. */
+  user: ReadyListener | null = null;
+  readonly connection: TcpConnection;
+  private readonly layer: TcpLayer;
+  private readonly binding: PortBinding;
+  private route: Route;
+  private over = false;
+
+  constructor(
+    layer: TcpLayer,
+    binding: PortBinding,
+    route: Route,
+    localAddress: IpAddress,
+    localPort: number,
+    remoteAddress: IpAddress,
+    remotePort: number,
+    settings: TcpSettings,
+    iss: Seq,
+    tsOffset: number,
+  ) {
+    this.layer = layer;
+    this.binding = binding;
+    this.route = route;
+    this.localAddress = localAddress;
+    this.localPort = localPort;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
+    const ipHeaderLength = remoteAddress.byteLength === 4 ? 20 : 40;
+    this.connection = new TcpConnection(layer.context, this, settings, iss, tsOffset, ipHeaderLength);
+    this.applyRoute(route);
+  }
+
+  // --- for the socket -------------------------------------------------------------------------------------------
+
+  get settings(): TcpSettings {
+    return this.connection.settings;
+  }
+
+  /** Applies at once what changed: Nagle off flushes, keepalive on starts its timer. */
+  set settings(settings: TcpSettings) {
+    this.connection.applySettings(settings);
+  }
+
+  /** The state's name (RFC 9293). */
+  get stateName(): string {
+    return this.connection.state;
+  }
+
+  /** The handshake is under way. */
+  get connecting(): boolean {
+    return this.connection.state === 'SYN_SENT' || this.connection.state === 'SYN_RCVD';
+  }
+
+  /** The handshake is done and the connection has not ended. */
+  get connected(): boolean {
+    const { state } = this.connection;
+    return isSynchronized(state) && state !== 'TIME_WAIT';
+  }
+
+  /** poll(2)'s bits now. */
+  poll(): number {
+    return this.connection.poll();
+  }
+
+  /** Bytes that `read` can return now. */
+  get readable(): number {
+    return this.connection.readable;
+  }
+
+  /** Bytes that `write` takes now. */
+  get writable(): number {
+    return this.connection.writable;
+  }
+
+  /** A read would find the end of the stream. */
+  get eof(): boolean {
+    return this.connection.eof;
+  }
+
+  /** Our side was shut down for writing. */
+  get writeShut(): boolean {
+    return this.connection.finQueued;
+  }
+
+  /** Bytes that are not acknowledged (SIOCOUTQ). */
+  get outq(): number {
+    return outQueue(this.connection);
+  }
+
+  /** Bytes that were not sent even once (SIOCOUTQNSD). */
+  get outqNotSent(): number {
+    return this.connection.unsent;
+  }
+
+  /** Queues bytes[start, end); returns how many were taken, 0 when full. `more`: MSG_MORE. */
+  write(bytes: Uint8Array, start: number, end: number, more: boolean): number {
+    return this.connection.write(bytes, start, end, more);
+  }
+
+  /** Copies received data into into[start, end); returns how many bytes, 0 when there are none. */
+  read(into: Uint8Array, start: number, end: number, peek: boolean): number {
+    return this.connection.read(into, start, end, peek);
+  }
+
+  /** The pending error (SO_ERROR), positive; clears it. */
+  takeError(): number {
+    return this.connection.takeError();
+  }
+
+  /** TCP_QUICKACK. */
+  setQuickAck(on: boolean): void {
+    this.connection.setQuickAck(on);
+  }
+
+  shutdown(read: boolean, write: boolean): void {
+    if (read) this.connection.readShut = true;
+    if (write) this.connection.shutdownWrite();
+  }
+
+  /** close(2): FIN, or RST when data is unread. The endpoint lives on without a user until TCP is done with it. */
+  close(): void {
+    this.user = null;
+    this.connection.close();
+  }
+
+  /** RST: close(2) with SO_LINGER 0. */
+  abort(): void {
+    this.connection.abort();
+  }
+
+  /** Everything that was written, and our FIN, is acknowledged; or the connection has ended. */
+  get drained(): boolean {
+    const { connection } = this;
+    return this.over || connection.finAcked;
+  }
+
+  /** TCP_INFO. */
+  info(): TcpInfo {
+    return tcpInfo(this.connection);
+  }
+
+  // --- Flow -----------------------------------------------------------------------------------------------------
+
+  segment(segment: Segment): void {
+    this.connection.segment(segment);
+  }
+
+  /** RFC 5927: an ICMP error counts only when it quotes something that is in flight. */
+  icmp(error: IcmpError, seq: Seq): void {
+    const { connection, layer } = this;
+    if (!(seqGe(seq, connection.sndUna) && seqLe(seq, connection.sndNxt))) {
+      layer.host.mib.TcpExt.OutOfWindowIcmps++;
+      return;
+    }
+    if (error.errno === EMSGSIZE) {
+      layer.ip.learnPathMtu(this.remoteAddress, error.mtu);
+      this.refreshRoute();
+      connection.reduceMtu(this.route.mtu);
+    } else {
+      connection.icmpError(error.errno, error.fatal);
+    }
+  }
+
+  destroy(): void {
+    this.connection.destroy();
+  }
+
+  // --- TcpOutput ------------------------------------------------------------------------------------------------
+
+  get local(): string {
+    return `${this.localAddress}:${this.localPort}`;
+  }
+
+  get remote(): string {
+    return `${this.remoteAddress}:${this.remotePort}`;
+  }
+
+  emit(segment: OutSegment): void {
+    const { layer } = this;
+    if (this.route.generation !== layer.ip.generation) this.refreshRoute();
+    const options: IpSendOptions = this.connection.settings;
+    const errno = -sendSegment(layer.host, layer.ip, segment, this, this.route, options);
+    if (errno === EMSGSIZE) this.connection.setPath(this.route.mtu, this.route.gsoMaxSize);
+  }
+
+  ready(mask: number): void {
+    this.user?.ready(mask);
+  }
+
+  ended(timeWait: boolean): void {
+    this.over = true;
+    this.layer.forget(this, timeWait ? this.binding : null);
+    if (!timeWait) this.binding.release();
+  }
+
+  confirmed(): void {
+    this.layer.ip.neighborConfirm(this.route);
+  }
+
+  private refreshRoute(): void {
+    const route = this.layer.ip.route(this.remoteAddress, this.localAddress);
+    // Without a route the old one is kept: what cannot be sent is lost, and TCP waits for better times.
+    if (typeof route === 'number') return;
+    this.route = route;
+    this.applyRoute(route);
+  }
+
+  private applyRoute(route: Route): void {
+    const headers = this.connection.ipHeaderLength + 60;
+    this.connection.setPath(route.mtu, Math.max(route.gsoMaxSize - headers, 0));
+  }
+}

@@ -1,0 +1,381 @@
+/**
+ * The passive side as Linux does it: a SYN queue of half-open requests, an accept queue of finished connections, and
+ * SYN cookies when the SYN queue is full.
+ * @module
+ */
+import { Ring } from '../base/ring.ts';
+import { type Seq, seqAdd } from '../base/seq.ts';
+import type { Route } from '../core/network.ts';
+import { POLLIN, type ReadyListener } from '../core/readiness.ts';
+import { type OutSegment, resetFor, Segment } from '../tcp/segment.ts';
+import type { TcpSettings } from '../tcp/settings.ts';
+import type { TcpCause } from '../tcp/state.ts';
+import { cookieTimestamp, readCookieTimestamp } from '../tcp/syn-cookie.ts';
+import { MSS_DEFAULT } from '../tcp/tcb.ts';
+import { initialWindow } from '../tcp/window.ts';
+import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
+import type { IpAddress } from '../wire/address.ts';
+import { ACK, SYN } from '../wire/tcp.ts';
+import { type SynOptions, SynRequest } from './syn-request.ts';
+import type { TcpEndpoint } from './tcp-endpoint.ts';
+import type { TcpLayer } from './tcp-layer.ts';
+import type { PortBinding } from './tcp-ports.ts';
+
+/** A socket in LISTEN. */
+export class TcpListenerEndpoint {
+  readonly layer: TcpLayer;
+  readonly binding: PortBinding;
+  /** Who is told that `accept` has something. */
+  user: ReadyListener | null;
+  settings: TcpSettings;
+  /** listen(2)'s backlog, at most somaxconn: the accept queue holds one more than this (as Linux). */
+  backlog: number;
+  private readonly requests = new Set<SynRequest>();
+  private readonly accepted = new Ring<TcpEndpoint>();
+  /** When a cookie was last sent: an ACK can only answer one for a while after it. */
+  private lastCookieUs = Number.NEGATIVE_INFINITY;
+  private closed = false;
+
+  constructor(
+    layer: TcpLayer,
+    binding: PortBinding,
+    backlog: number,
+    settings: TcpSettings,
+    user: ReadyListener | null,
+  ) {
+    this.layer = layer;
+    this.binding = binding;
+    this.backlog = backlog;
+    this.settings = settings;
+    this.user = user;
+  }
+
+  get localAddress(): IpAddress {
+    return this.binding.address;
+  }
+
+  get localPort(): number {
+    return this.binding.port;
+  }
+
+  /** Connections that wait for accept(2). */
+  get acceptQueueLength(): number {
+    return this.accepted.length;
+  }
+
+  /** Half-open connections. */
+  get synQueueLength(): number {
+    return this.requests.size;
+  }
+
+  /** The oldest finished connection, or null when there is none. */
+  accept(): TcpEndpoint | null {
+    const endpoint = this.accepted.shift() ?? null;
+    if (endpoint !== null) this.traceQueue('accept', this.accepted.length);
+    return endpoint;
+  }
+
+  /** Forgets what is half open, resets what was never accepted, and frees the port. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.stopListening();
+    this.traceState('CLOSED', 'close', null);
+    this.binding.release();
+  }
+
+  /** RFC 9293 section 3.10.2: a SEND on a passive OPEN makes it an active one. An endpoint in SYN_SENT, or -errno. */
+  connect(remote: IpAddress, remotePort: number): TcpEndpoint | number {
+    const result = this.layer.connectFromListener(this, remote, remotePort);
+    if (typeof result === 'number') return result;
+    this.closed = true;
+    this.stopListening();
+    return result;
+  }
+
+  // --- a SYN arrives: RFC 9293 section 3.10.7.2 -------------------------------------------------------------------
+
+  /**
+   * Answers a SYN for `local`. `iss` is given when it takes over a connection in TIME_WAIT; otherwise 0 and a fresh
+   * one is chosen.
+   */
+  receiveSyn(segment: Segment, local: IpAddress, remote: IpAddress, remotePort: number, iss: Seq): void {
+    const { host } = this.layer;
+    const { TcpExt } = host.mib;
+    const full = this.requests.size >= Math.min(this.backlog, host.sysctl.tcp_max_syn_backlog);
+    const cookie = host.sysctl.tcp_syncookies === 2 || (full && iss === 0);
+    if (cookie && host.sysctl.tcp_syncookies === 0) {
+      TcpExt.TCPReqQFullDrop++;
+      this.overflow('TCP_REQQFULLDROP');
+      return;
+    }
+    if (this.acceptQueueFull) {
+      TcpExt.ListenOverflows++;
+      this.overflow('TCP_LISTEN_OVERFLOW');
+      return;
+    }
+    const options = synOptions(segment, host.sysctl);
+    if (cookie) this.answerWithCookie(segment, options, local, remote, remotePort);
+    else this.enqueue(segment, options, local, remote, remotePort, iss);
+  }
+
+  /** Sends the SYN-ACK of a request, the first time or again. */
+  sendSynAck(request: SynRequest): void {
+    const { layer } = this;
+    const { options } = request;
+    const out = layer.context.out.begin(request.iss, seqAdd(request.irs, 1), SYN | ACK);
+    out.window = request.rcvWnd;
+    out.options.mss = this.advMss(request);
+    out.options.sackPermitted = options.sack;
+    if (options.windowScale >= 0) out.options.windowScale = request.rcvWscale;
+    this.putTimestamps(request, out);
+    if (request.cookie && options.timestamps) {
+      out.options.tsVal = cookieTimestamp(out.options.tsVal, options.windowScale, options.sack);
+    }
+    layer.reply(request, out);
+  }
+
+  putTimestamps(request: SynRequest, out: OutSegment): void {
+    if (!request.options.timestamps) return;
+    out.options.timestamps = true;
+    out.options.tsVal = (Math.floor(this.layer.host.nowUs / 1000) + request.tsOffset) | 0;
+    out.options.tsEcr = request.options.tsVal;
+  }
+
+  private enqueue(
+    segment: Segment,
+    options: SynOptions,
+    local: IpAddress,
+    remote: IpAddress,
+    remotePort: number,
+    iss: Seq,
+  ): void {
+    const { layer } = this;
+    const request = this.newRequest(segment.seq, options, local, remote, remotePort, iss, false);
+    layer.flows.add(request);
+    this.requests.add(request);
+    this.traceState('SYN_RCVD', 'receive SYN', request);
+    this.traceQueue('syn', this.requests.size);
+    this.sendSynAck(request);
+    request.arm();
+  }
+
+  private answerWithCookie(
+    segment: Segment,
+    options: SynOptions,
+    local: IpAddress,
+    remote: IpAddress,
+    remotePort: number,
+  ): void {
+    const { layer } = this;
+    const { host } = layer;
+    host.mib.TcpExt.TCPReqQFullDoCookies++;
+    host.mib.TcpExt.SyncookiesSent++;
+    this.lastCookieUs = host.nowUs;
+    // Without timestamps a cookie has no room for these.
+    if (!options.timestamps) {
+      options.windowScale = -1;
+      options.sack = false;
+    }
+    const flow = { localAddress: local, localPort: this.localPort, remoteAddress: remote, remotePort };
+    const iss = layer.cookies.make(flow, segment.seq, options.mss, host.nowUs);
+    this.sendSynAck(this.newRequest(segment.seq, options, local, remote, remotePort, iss, true));
+  }
+
+  private newRequest(
+    irs: Seq,
+    options: SynOptions,
+    local: IpAddress,
+    remote: IpAddress,
+    remotePort: number,
+    iss: Seq,
+    cookie: boolean,
+  ): SynRequest {
+    const { layer } = this;
+    const flow = { localAddress: local, localPort: this.localPort, remoteAddress: remote, remotePort };
+    const { settings } = this;
+    const { sysctl } = layer.host;
+    const space = settings.rcvBuf - (settings.rcvBuf >> Math.max(sysctl.tcp_adv_win_scale, 1));
+    const mss = layer.advMss(local, remote, settings);
+    const window = initialWindow(sysctl, space, mss, settings);
+    const chosen = iss !== 0 || cookie ? iss : layer.initialSeq(flow);
+    const tsOffset = layer.secrets.timestampOffset(local, remote);
+    return new SynRequest(this, local, remote, remotePort, chosen, irs, options, tsOffset, window, cookie);
+  }
+
+  private overflow(reason: 'TCP_LISTEN_OVERFLOW' | 'TCP_REQQFULLDROP'): void {
+    this.layer.host.mib.TcpExt.ListenDrops++;
+    this.layer.host.dropped('tcp', reason);
+  }
+
+  // --- the handshake's last ACK arrives ---------------------------------------------------------------------------
+
+  /** An ACK in the window of a request: the connection is made, or the ACK is dropped. */
+  completed(request: SynRequest, segment: Segment): void {
+    if (segment.ack !== seqAdd(request.iss, 1)) {
+      this.layer.reply(request, resetFor(segment, this.layer.context.out));
+      return;
+    }
+    const { host } = this.layer;
+    if (this.settings.deferAcceptUs > 0 && segment.length === 0 && !request.deferExpired()) {
+      request.acked = true;
+      host.mib.TcpExt.TCPDeferAcceptDrop++;
+      return;
+    }
+    if (this.acceptQueueFull) {
+      request.acked = true;
+      host.mib.TcpExt.ListenOverflows++;
+      this.overflow('TCP_LISTEN_OVERFLOW');
+      if (host.sysctl.tcp_abort_on_overflow) this.drop(request, 'abort', segment);
+      return;
+    }
+    const route = this.layer.ip.route(request.remoteAddress, request.localAddress);
+    if (typeof route === 'number') {
+      this.drop(request);
+      return;
+    }
+    this.removeRequest(request);
+    this.establish(request, segment, route);
+  }
+
+  /** An ACK that belongs to no connection: it may answer a cookie. False when it does not. */
+  receiveCookie(segment: Segment, local: IpAddress, remote: IpAddress, remotePort: number): boolean {
+    const { layer } = this;
+    const { host } = layer;
+    const { TcpExt } = host.mib;
+    if (host.sysctl.tcp_syncookies === 0 || host.nowUs - this.lastCookieUs > 2 * 60e6) return false;
+    const flow = { localAddress: local, localPort: this.localPort, remoteAddress: remote, remotePort };
+    const irs = seqAdd(segment.seq, -1);
+    const iss = seqAdd(segment.ack, -1);
+    const mss = layer.cookies.check(flow, irs, iss, host.nowUs);
+    if (mss === 0) {
+      TcpExt.SyncookiesFailed++;
+      return false;
+    }
+    TcpExt.SyncookiesRecv++;
+    const { timestamps, tsVal, tsEcr } = segment.options;
+    const kept = timestamps
+      ? readCookieTimestamp((tsEcr - layer.secrets.timestampOffset(local, remote)) | 0)
+      : { windowScale: -1, sack: false };
+    const options = { mss, ...kept, timestamps, tsVal, window: segment.window };
+    const request = this.newRequest(irs, options, local, remote, remotePort, iss, true);
+    const route = layer.ip.route(remote, local);
+    if (this.acceptQueueFull || typeof route === 'number') {
+      TcpExt.ListenOverflows++;
+      this.overflow('TCP_LISTEN_OVERFLOW');
+      return true;
+    }
+    this.establish(request, segment, route);
+    return true;
+  }
+
+  /** Forgets a half-open connection; `refused` is a segment to answer with a reset. */
+  drop(request: SynRequest, cause: TcpCause = 'timeout', refused: Segment | null = null): void {
+    this.removeRequest(request);
+    this.traceState('CLOSED', cause, request, 'SYN_RCVD');
+    if (refused !== null) this.layer.reply(request, resetFor(refused, this.layer.context.out));
+  }
+
+  private get acceptQueueFull(): boolean {
+    return this.accepted.length > this.backlog;
+  }
+
+  private removeRequest(request: SynRequest): void {
+    if (!this.requests.delete(request)) return;
+    this.layer.flows.remove(request);
+    this.layer.host.timers.delete(request);
+    this.traceQueue('syn', this.requests.size);
+  }
+
+  /** Makes the connection, gives it the ACK, and puts it into the accept queue. */
+  private establish(request: SynRequest, segment: Segment, route: Route): void {
+    const { layer, settings } = this;
+    const endpoint = layer.newEndpoint(
+      this.binding.hold(),
+      route,
+      request,
+      settings,
+      request.iss,
+      request.tsOffset,
+    );
+    endpoint.connection.accept(synOf(request), {
+      rcvWnd: request.rcvWnd,
+      rcvWscale: request.rcvWscale,
+      synAckSentUs: request.sentUs,
+      synAckRetransmits: request.retransmits,
+    });
+    layer.flows.add(endpoint);
+    this.accepted.push(endpoint);
+    endpoint.segment(segment);
+    this.traceQueue('accept', this.accepted.length);
+    this.user?.ready(POLLIN);
+  }
+
+  private stopListening(): void {
+    for (const request of [...this.requests]) this.drop(request, 'abort');
+    this.layer.forgetListener(this);
+    this.binding.listening = false;
+    for (let endpoint = this.accepted.shift(); endpoint !== undefined; endpoint = this.accepted.shift())
+      endpoint.abort();
+  }
+
+  private advMss(request: SynRequest): number {
+    return this.layer.advMss(request.localAddress, request.remoteAddress, this.settings);
+  }
+
+  // --- trace ------------------------------------------------------------------------------------------------------
+
+  private get owner(): string {
+    return `${this.localAddress}:${this.localPort}`;
+  }
+
+  private traceQueue(queue: 'syn' | 'accept', length: number): void {
+    const { trace, name, nowUs } = this.layer.host;
+    if (trace === null || (trace.wants & TRACE_QUEUE) === 0) return;
+    const limit = queue === 'syn' ? this.backlog : this.backlog + 1;
+    trace.emit({ type: 'queue', atUs: nowUs, host: name, queue, owner: this.owner, length, limit });
+  }
+
+  /** The listener's own arrows, and the ones that its requests take from LISTEN to SYN_RCVD and out. */
+  traceState(
+    to: 'LISTEN' | 'SYN_RCVD' | 'CLOSED',
+    cause: TcpCause,
+    request: SynRequest | null,
+    from = 'LISTEN',
+  ): void {
+    const { trace, name, nowUs } = this.layer.host;
+    if (trace === null || (trace.wants & TRACE_STATE) === 0) return;
+    const local = request === null ? this.owner : `${request.localAddress}:${request.localPort}`;
+    const remote = request === null ? '*:*' : `${request.remoteAddress}:${request.remotePort}`;
+    trace.emit({ type: 'tcp:state', atUs: nowUs, host: name, local, remote, from, to, cause });
+  }
+}
+
+/** What a SYN offers, within what we allow. */
+function synOptions(segment: Segment, sysctl: TcpLayer['host']['sysctl']): SynOptions {
+  const { options } = segment;
+  const timestamps = options.timestamps && sysctl.tcp_timestamps !== 0;
+  return {
+    mss: options.mss > 0 ? Math.max(options.mss, sysctl.tcp_min_snd_mss) : MSS_DEFAULT,
+    windowScale: sysctl.tcp_window_scaling ? options.windowScale : -1,
+    sack: options.sackPermitted && sysctl.tcp_sack,
+    timestamps,
+    tsVal: timestamps ? options.tsVal : 0,
+    window: segment.window,
+  };
+}
+
+/** The SYN of a request again, as a segment. */
+function synOf(request: SynRequest): Segment {
+  const syn = new Segment();
+  const { options } = request;
+  syn.seq = request.irs;
+  syn.flags = SYN;
+  syn.window = options.window;
+  syn.options.mss = options.mss;
+  syn.options.windowScale = options.windowScale;
+  syn.options.sackPermitted = options.sack;
+  syn.options.timestamps = options.timestamps;
+  syn.options.tsVal = options.tsVal;
+  return syn;
+}

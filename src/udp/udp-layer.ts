@@ -1,0 +1,230 @@
+import { EACCES, EMSGSIZE, ENOBUFS } from '../base/errno.ts';
+import type { SipHash } from '../base/siphash.ts';
+import type { Host } from '../core/host.ts';
+import { type IcmpError, IPPROTO_UDP, type Route, type TransportProtocol } from '../core/network.ts';
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
+import type { ReadyListener } from '../core/readiness.ts';
+import type { IpLayer } from '../net/ip-layer.ts';
+import { AF_INET, type IpAddress } from '../wire/address.ts';
+import { ICMP4_PORT_UNREACHABLE, ICMP4_UNREACHABLE } from '../wire/icmp4.ts';
+import { pseudoHeaderSum } from '../wire/pseudo-header.ts';
+import {
+  checkUdp,
+  emitUdp,
+  UDP_CHECKSUM,
+  UDP_HEADER_LENGTH,
+  udpChecksum,
+  udpDestinationPort,
+  udpLength,
+  udpSourcePort,
+} from '../wire/udp.ts';
+import { defaultUdpSettings, type UdpSettings } from './settings.ts';
+import { UdpEndpoint } from './udp-endpoint.ts';
+import { UdpPorts } from './udp-ports.ts';
+
+/** The most payload a datagram can carry over IPv4: 65535 - 20 - 8 bytes. */
+export const UDP_MAX_V4 = 65507;
+/** And over IPv6, whose length field does not count the IP header. */
+export const UDP_MAX_V6 = 65527;
+
+/** UDP (RFC 768, RFC 1122 section 4.1): demultiplexing, checksums, sending. */
+export class UdpLayer implements TransportProtocol {
+  readonly protocol = IPPROTO_UDP;
+  readonly host: Host;
+  readonly ip: IpLayer;
+  readonly ports = new UdpPorts();
+  /** Settings of a fresh socket. */
+  readonly defaults: UdpSettings;
+  private readonly flowHash: SipHash;
+
+  constructor(host: Host, ip: IpLayer) {
+    this.host = host;
+    this.ip = ip;
+    this.defaults = defaultUdpSettings(host.sysctl);
+    this.flowHash = host.newHash();
+    ip.register(this);
+  }
+
+  /** A fresh endpoint, not bound to anything. */
+  open(user: ReadyListener | null): UdpEndpoint {
+    return new UdpEndpoint(this, user);
+  }
+
+  /** Closes every endpoint. */
+  close(): void {
+    for (const endpoint of [...this.ports.all()]) endpoint.close();
+  }
+
+  /** Takes a datagram from IP. */
+  receive(packet: Packet): void {
+    const { mib } = this.host;
+    if (!checkUdp(packet.view, packet.l4, packet.end)) {
+      mib.Udp.InErrors++;
+      this.host.dropped('udp', 'PKT_TOO_SMALL');
+      packet.release();
+      return;
+    }
+    packet.end = packet.l4 + udpLength(packet.view, packet.l4);
+    packet.payload = packet.l4 + UDP_HEADER_LENGTH;
+    if (!checksumIsGood(packet)) {
+      mib.Udp.InCsumErrors++;
+      mib.Udp.InErrors++;
+      this.host.dropped('udp', 'UDP_CSUM');
+      packet.release();
+      return;
+    }
+    if (packet.dst.isMulticast || this.ip.isBroadcast(packet.dst)) this.deliverToAll(packet);
+    else this.deliver(packet);
+  }
+
+  private deliver(packet: Packet): void {
+    const sport = udpSourcePort(packet.view, packet.l4);
+    const dport = udpDestinationPort(packet.view, packet.l4);
+    const { src, dst } = packet;
+    const spread = this.flowHash
+      .begin()
+      .add(src.w3)
+      .add(dst.w3)
+      .add((sport << 16) | dport)
+      .end();
+    const endpoint = this.ports.lookup(src, sport, dst, dport, spread);
+    if (endpoint !== null) {
+      endpoint.enqueue(packet);
+      return;
+    }
+    this.host.mib.Udp.NoPorts++;
+    this.host.dropped('udp', 'NO_SOCKET');
+    this.ip.sendIcmpError(packet, ICMP4_UNREACHABLE, ICMP4_PORT_UNREACHABLE, 0);
+    packet.release();
+  }
+
+  /** Broadcast and multicast: each matching socket gets a copy, and nobody an ICMP error (RFC 1122 section 3.2.2). */
+  private deliverToAll(packet: Packet): void {
+    const sport = udpSourcePort(packet.view, packet.l4);
+    const dport = udpDestinationPort(packet.view, packet.l4);
+    let last: UdpEndpoint | null = null;
+    for (const endpoint of this.ports.matching(packet.src, sport, packet.dst, dport)) {
+      if (last !== null) this.enqueueCopy(last, packet);
+      last = endpoint;
+    }
+    if (last !== null) {
+      last.enqueue(packet);
+      return;
+    }
+    this.host.mib.Udp.IgnoredMulti++;
+    this.host.dropped('udp', 'NO_SOCKET');
+    packet.release();
+  }
+
+  private enqueueCopy(endpoint: UdpEndpoint, packet: Packet): void {
+    const copy = this.host.pool.take(packet.end - HEADROOM);
+    if (copy === null) {
+      this.host.mib.Udp.MemErrors++;
+      this.host.mib.Udp.InErrors++;
+      this.host.dropped('udp', 'NOMEM');
+      return;
+    }
+    copy.copyFrom(packet);
+    endpoint.enqueue(copy);
+  }
+
+  /** An ICMP error about a datagram of ours: it becomes the connected socket's pending error. */
+  error(error: IcmpError): void {
+    if (error.end - error.offset < UDP_HEADER_LENGTH) return;
+    const { view } = error.packet;
+    const sport = udpSourcePort(view, error.offset);
+    const dport = udpDestinationPort(view, error.offset);
+    const endpoint = this.ports.lookup(error.dst, dport, error.src, sport, 0);
+    if (endpoint === null) return;
+    const tooBig = error.errno === EMSGSIZE;
+    if (tooBig && endpoint.settings.mtuDiscover === 'dont') return;
+    if (tooBig) this.ip.learnPathMtu(error.dst, error.mtu);
+    if (endpoint.remoteAddress !== null && (tooBig || error.fatal)) endpoint.fail(error.errno);
+  }
+
+  /** Sends bytes[start, end) as one datagram over `route`; returns 0 or -errno. */
+  transmit(
+    from: UdpEndpoint,
+    route: Route,
+    port: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): number {
+    const payload = end - start;
+    if (payload > (route.destination.family === AF_INET ? UDP_MAX_V4 : UDP_MAX_V6)) return -EMSGSIZE;
+    if (route.kind === 'broadcast' && !from.settings.broadcast) return -EACCES;
+    const length = payload + UDP_HEADER_LENGTH;
+    const ipLength = length + ipHeaderLength(route.destination);
+    const dontFragment = this.dontFragment(from.settings, ipLength, route.mtu);
+    if (dontFragment && ipLength > route.mtu) return -EMSGSIZE;
+    const packet = this.host.pool.take(ipLength);
+    if (packet === null) {
+      this.host.mib.Udp.SndbufErrors++;
+      return -ENOBUFS;
+    }
+    this.fill(packet, from.localPort, port, route, bytes, start, end);
+    const result = this.ip.send(packet, route, IPPROTO_UDP, {
+      ttl: from.settings.ttl,
+      tos: from.settings.tos,
+      dontFragment,
+    });
+    if (result >= 0) {
+      this.host.mib.Udp.OutDatagrams++;
+    } else if (result === -ENOBUFS) {
+      // A queue that is full is not the sender's error unless it asked for IP_RECVERR: the network may lose datagrams.
+      this.host.mib.Udp.SndbufErrors++;
+      return 0;
+    }
+    return Math.min(result, 0);
+  }
+
+  private fill(
+    packet: Packet,
+    sport: number,
+    dport: number,
+    route: Route,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    const length = end - start + UDP_HEADER_LENGTH;
+    packet.l4 = packet.start;
+    packet.payload = packet.start + UDP_HEADER_LENGTH;
+    packet.end = packet.start + length;
+    const partial = fold(pseudoHeaderSum(route.source, route.destination, IPPROTO_UDP, length));
+    emitUdp(packet.view, packet.l4, sport, dport, length, partial);
+    packet.checksumState = CHECKSUM_PARTIAL;
+    packet.checksumOffset = UDP_CHECKSUM;
+    packet.bytes.set(
+      start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end),
+      packet.payload,
+    );
+  }
+
+  private dontFragment(settings: UdpSettings, ipLength: number, mtu: number): boolean {
+    if (settings.mtuDiscover === 'want') return ipLength <= mtu;
+    return settings.mtuDiscover !== 'dont';
+  }
+}
+
+/** Whether the checksum holds: 0 means none was made, which IPv6 does not allow (RFC 8200 section 8.1). */
+function checksumIsGood(packet: Packet): boolean {
+  if (packet.checksumState !== CHECKSUM_NONE) return true;
+  if (udpChecksum(packet.view, packet.l4) === 0) return packet.dst.family === AF_INET;
+  const length = packet.end - packet.l4;
+  const initial = pseudoHeaderSum(packet.src, packet.dst, IPPROTO_UDP, length);
+  if (packet.sum(packet.l4, packet.end, initial) !== 0xffff) return false;
+  packet.checksumState = CHECKSUM_VERIFIED;
+  return true;
+}
+
+function ipHeaderLength(destination: IpAddress): number {
+  return destination.family === AF_INET ? 20 : 40;
+}
+
+function fold(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
+  return folded;
+}

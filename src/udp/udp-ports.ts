@@ -1,0 +1,112 @@
+import { pickEphemeralPort } from '../core/ports.ts';
+import type { IpAddress } from '../wire/address.ts';
+import type { UdpEndpoint } from './udp-endpoint.ts';
+
+/** Which endpoints hold which local port. */
+export class UdpPorts {
+  /** By local port; the endpoint bound last comes first, as in Linux, so that it wins a tie. */
+  private readonly byPort = new Map<number, UdpEndpoint[]>();
+
+  /** Adds an endpoint under its local port. */
+  add(endpoint: UdpEndpoint): void {
+    const list = this.byPort.get(endpoint.localPort);
+    if (list === undefined) this.byPort.set(endpoint.localPort, [endpoint]);
+    else list.unshift(endpoint);
+  }
+
+  remove(endpoint: UdpEndpoint): void {
+    const list = this.byPort.get(endpoint.localPort);
+    const index = list?.indexOf(endpoint) ?? -1;
+    if (list === undefined || index < 0) return;
+    list.splice(index, 1);
+    if (list.length === 0) this.byPort.delete(endpoint.localPort);
+  }
+
+  /** Whether `endpoint` may not bind this address and port: SO_REUSEADDR or SO_REUSEPORT on both sides allows it. */
+  conflicts(endpoint: UdpEndpoint, address: IpAddress, port: number): boolean {
+    const { reuseAddress, reusePort } = endpoint.settings;
+    for (const other of this.byPort.get(port) ?? []) {
+      if (other === endpoint || !overlaps(other.localAddress, address)) continue;
+      if (reuseAddress && other.settings.reuseAddress) continue;
+      if (reusePort && other.settings.reusePort) continue;
+      return true;
+    }
+    return false;
+  }
+
+  /** A free ephemeral port for `endpoint` at `address`; 0 when there is none. */
+  pick(endpoint: UdpEndpoint, address: IpAddress, range: readonly [number, number], start: number): number {
+    return pickEphemeralPort(range, start, port => !this.conflicts(endpoint, address, port));
+  }
+
+  /**
+   * Who receives a datagram from src:sport to dst:dport, or null: connected beats bound to the address beats wildcard;
+   * of equals under SO_REUSEPORT the one that `spread` (a hash of the flow) chooses.
+   */
+  lookup(src: IpAddress, sport: number, dst: IpAddress, dport: number, spread: number): UdpEndpoint | null {
+    const list = this.byPort.get(dport);
+    if (list === undefined) return null;
+    let best: UdpEndpoint | null = null;
+    let bestScore = 0;
+    let equals = 0;
+    for (const endpoint of list) {
+      const score = scoreOf(endpoint, src, sport, dst);
+      if (score > bestScore) {
+        best = endpoint;
+        bestScore = score;
+        equals = 1;
+      } else if (score === bestScore && score > 0) {
+        equals++;
+      }
+    }
+    if (best === null || equals === 1 || !best.settings.reusePort) return best;
+    return nthOfScore(list, bestScore, (spread >>> 0) % equals, src, sport, dst);
+  }
+
+  /** Everyone who receives a broadcast or multicast datagram. */
+  *matching(src: IpAddress, sport: number, dst: IpAddress, dport: number): IterableIterator<UdpEndpoint> {
+    for (const endpoint of this.byPort.get(dport) ?? []) {
+      if (scoreOf(endpoint, src, sport, dst) > 0) yield endpoint;
+    }
+  }
+
+  /** Every endpoint with a port, for closing and for the socket list. */
+  *all(): IterableIterator<UdpEndpoint> {
+    for (const list of this.byPort.values()) yield* list;
+  }
+}
+
+function overlaps(a: IpAddress, b: IpAddress): boolean {
+  return a.family === b.family && (a.isUnspecified || b.isUnspecified || a.equals(b));
+}
+
+/** 0 when the datagram is not for this endpoint; else higher for a closer match. */
+function scoreOf(endpoint: UdpEndpoint, src: IpAddress, sport: number, dst: IpAddress): number {
+  let score = 1;
+  if (endpoint.localAddress.family !== dst.family) return 0;
+  if (!endpoint.localAddress.isUnspecified) {
+    if (!endpoint.localAddress.equals(dst)) return 0;
+    score += 4;
+  }
+  const remote = endpoint.remoteAddress;
+  if (remote !== null) {
+    if (endpoint.remotePort !== sport || !remote.equals(src)) return 0;
+    score += 8;
+  }
+  return score;
+}
+
+function nthOfScore(
+  list: readonly UdpEndpoint[],
+  score: number,
+  n: number,
+  src: IpAddress,
+  sport: number,
+  dst: IpAddress,
+): UdpEndpoint | null {
+  let left = n;
+  for (const endpoint of list) {
+    if (scoreOf(endpoint, src, sport, dst) === score && left-- === 0) return endpoint;
+  }
+  return null;
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatSockets, type SocketRow } from '../../src/view/ss.ts';
+
+const plain = { recvQ: 0, sendQ: 0, timer: null, congestion: '', info: null };
+
+test('a table of sockets, with the timers and tcp_info of those that have them', () => {
+  const rows: SocketRow[] = [
+    { ...plain, state: 'LISTEN', sendQ: 511, local: '10.0.0.2:65500', peer: '0.0.0.0:*' },
+    {
+      ...plain,
+      state: 'ESTABLISHED',
+      recvQ: 25,
+      local: '10.0.0.1:35766',
+      peer: '10.0.0.2:65500',
+      timer: { name: 'keepalive', leftUs: 59_400_000, retransmits: 0 },
+      congestion: 'cubic',
+      info: {
+        options: 7,
+        snd_wscale: 7,
+        rcv_wscale: 7,
+        rto: 204_000,
+        rtt: 150,
+        rttvar: 75,
+        snd_mss: 1448,
+        snd_cwnd: 10,
+        snd_ssthresh: 0x7fffffff,
+        bytes_sent: 81,
+        last_data_sent: 3,
+        total_retrans: 2,
+        min_rtt: 100,
+      },
+    },
+    {
+      ...plain,
+      state: 'TIME_WAIT',
+      local: '10.0.0.1:35764',
+      peer: '10.0.0.2:65500',
+      timer: { name: 'timewait', leftUs: 59_000_000, retransmits: 0 },
+    },
+  ];
+  assert.deepEqual(formatSockets(rows), [
+    'State     Recv-Q Send-Q Local Address:Port Peer Address:Port Process',
+    'LISTEN    0      511        10.0.0.2:65500 0.0.0.0:*',
+    'ESTAB     25     0          10.0.0.1:35766 10.0.0.2:65500    timer:(keepalive,59sec,0)',
+    '\t ts sack cubic wscale:7,7 rto:204 rtt:0.15/0.075 mss:1448 cwnd:10 bytes_sent:81 send 772266667bps lastsnd:3 minrtt:0.1 retrans:0/2',
+    'TIME-WAIT 0      0          10.0.0.1:35764 10.0.0.2:65500    timer:(timewait,59sec,0)',
+  ]);
+});
+
+const LEFT: readonly [leftUs: number, shown: string][] = [
+  [7_190_000_000, '119min'],
+  [65_000_000, '1min5sec'],
+  [59_900_000, '59sec'],
+  [1_200_000, '1.200ms'],
+  [1_000_000, '1sec'],
+  [200_000, '200ms'],
+  [40_000, '040ms'],
+];
+
+for (const [leftUs, shown] of LEFT) {
+  test(`a timer that goes off in ${leftUs} µs shows ${shown}`, () => {
+    const row: SocketRow = {
+      ...plain,
+      state: 'ESTABLISHED',
+      local: 'a:1',
+      peer: 'b:2',
+      timer: { name: 'on', leftUs, retransmits: 1 },
+    };
+    assert.ok(formatSockets([row])[1]?.endsWith(`timer:(on,${shown},1)`));
+  });
+}
