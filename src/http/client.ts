@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 import type { MessageHead } from './parser.ts';
 import { MessageReader } from './reader.ts';
 import { HttpError } from './status.ts';
-import type { ByteStream } from './stream.ts';
+import { type AnyStream, type ByteStream, toByteStream } from './stream.ts';
 
 /** What to ask for. */
 export interface HttpRequestInit {
@@ -36,7 +36,13 @@ export interface HttpResponse {
 /** 1xx answers to one request. */
 const MAX_INFORMATIONAL = 16;
 
-/** Requests over one connection, one after the other. */
+/**
+ * Requests over one connection, one after the other.
+ * @example
+ * const client = new HttpClient(stack.connect({ hostname: '10.0.0.2', port: 80 }));
+ * const answer = await client.request({ path: '/', headers: { Host: '10.0.0.2' } });
+ * console.log(answer.status, await answer.body.text());
+ */
 export class HttpClient {
   private readonly stream: ByteStream;
   private readonly limits: HttpLimits;
@@ -45,10 +51,10 @@ export class HttpClient {
   private usable = true;
 
   /** Without `limits`: those of a server, and bodies of any size, since they are read piece by piece. */
-  constructor(stream: ByteStream, limits: Partial<HttpLimits> = {}) {
-    this.stream = stream;
+  constructor(stream: AnyStream, limits: Partial<HttpLimits> = {}) {
+    this.stream = toByteStream(stream);
     this.limits = { ...DEFAULT_LIMITS, maxBody: Number.MAX_SAFE_INTEGER, ...limits };
-    this.reader = new MessageReader(stream, 'RESPONSE', this.limits);
+    this.reader = new MessageReader(this.stream, 'RESPONSE', this.limits);
   }
 
   /** Whether another request can be sent. */
@@ -124,6 +130,6 @@ export class HttpClient {
 }
 
 /** One request over a stream that is used for nothing else; see `HttpClient.request`. */
-export function request(stream: ByteStream, init: HttpRequestInit = {}): Promise<HttpResponse> {
+export function request(stream: AnyStream, init: HttpRequestInit = {}): Promise<HttpResponse> {
   return new HttpClient(stream).request(init);
 }

@@ -2,7 +2,8 @@
  * Byte streams over the socket calls: HTTP on file descriptors, as a C program would run it.
  * @module
  */
-import { EBADF, ECONNABORTED, errnoName, strerror } from '../base/errno.ts';
+import { EBADF, ECONNABORTED, EINTR } from '../base/errno.ts';
+import { SocketError } from '../socket/api/errors.ts';
 import type { Sys } from '../socket/calls.ts';
 import { MSG_NOSIGNAL, SHUT_WR } from '../socket/constants.ts';
 import { out, type Sockaddr } from '../socket/sockaddr.ts';
@@ -11,7 +12,7 @@ import type { ByteStream } from './stream.ts';
 /** Bytes asked for at once. */
 const READ_BYTES = 65536;
 
-/** The stream of a connected descriptor, which it closes. A failed call rejects with the errno's name as `code`. */
+/** The stream of a connected descriptor, which it closes. A failed call rejects with SocketError. */
 export function fdStream(sys: Sys, fd: number): ByteStream {
   let buffer: Uint8Array | null = null;
   let open = true;
@@ -22,18 +23,18 @@ export function fdStream(sys: Sys, fd: number): ByteStream {
       const got = await sys.wait.recv(fd, buffer);
       if (got > 0) return buffer.subarray(0, got);
       if (got === 0 || !open) return null;
-      throw callError('recv', got);
+      throw new SocketError('recv', got);
     },
     async write(bytes) {
       for (let at = 0; at < bytes.length; ) {
         const sent = await sys.wait.send(fd, at === 0 ? bytes : bytes.subarray(at), MSG_NOSIGNAL);
-        if (sent < 0) throw callError('send', sent);
+        if (sent < 0) throw new SocketError('send', sent);
         at += sent;
       }
     },
     async end() {
       const result = open ? sys.shutdown(fd, SHUT_WR) : 0;
-      if (result < 0) throw callError('shutdown', result);
+      if (result < 0) throw new SocketError('shutdown', result);
     },
     close() {
       if (open) sys.close(fd);
@@ -42,16 +43,16 @@ export function fdStream(sys: Sys, fd: number): ByteStream {
   };
 }
 
-/** The connections that a listening descriptor accepts, until it is closed. */
-export async function* acceptedStreams(sys: Sys, listenFd: number): AsyncGenerator<ByteStream, void> {
+/** The connections that a listening descriptor accepts, until it is closed or `signal` aborts. */
+export async function* acceptedStreams(
+  sys: Sys,
+  listenFd: number,
+  signal?: AbortSignal,
+): AsyncGenerator<ByteStream, void> {
   for (;;) {
-    const fd = await sys.wait.accept4(listenFd, out<Sockaddr>(), 0);
+    const fd = await sys.wait.accept4(listenFd, out<Sockaddr>(), 0, signal === undefined ? {} : { signal });
     if (fd >= 0) yield fdStream(sys, fd);
-    else if (fd === -EBADF) return;
-    else if (fd !== -ECONNABORTED) throw callError('accept4', fd);
+    else if (fd === -EBADF || fd === -EINTR) return;
+    else if (fd !== -ECONNABORTED) throw new SocketError('accept4', fd);
   }
-}
-
-function callError(call: string, errno: number): Error {
-  return Object.assign(new Error(`${call}: ${strerror(errno)}`), { code: errnoName(errno), errno });
 }

@@ -10,7 +10,7 @@ import type { MessageHead } from './parser.ts';
 import { MessageReader } from './reader.ts';
 import { DateHeader, type EncodedResponse, encodeResponse, type HttpResponseInit } from './response.ts';
 import { HttpError } from './status.ts';
-import type { ByteStream } from './stream.ts';
+import { type AnyStream, type ByteStream, toByteStream } from './stream.ts';
 
 /** A request, as a handler gets it. */
 export interface HttpRequest {
@@ -86,16 +86,19 @@ function contextOf(handler: HttpHandler, options: HttpServerOptions): ServerCont
 /**
  * Serves every connection that `listener` yields. Resolves when the listener has ended and the last connection is
  * done; rejects with what the listener throws.
+ * @example
+ * await serveHttp(stack.listen({ port: 80 }), () => ({ body: 'hello' }), { env: stack.host.env });
  */
 export async function serveHttp(
-  listener: AsyncIterable<ByteStream>,
+  listener: AsyncIterable<AnyStream>,
   handler: HttpHandler,
   options: HttpServerOptions,
 ): Promise<void> {
   const context = contextOf(handler, options);
   const open = new Set<Promise<void>>();
   try {
-    for await (const stream of listener) {
+    for await (const accepted of listener) {
+      const stream = toByteStream(accepted);
       if (open.size >= context.maxConnections) {
         stream.close();
         continue;
@@ -112,11 +115,11 @@ export async function serveHttp(
 
 /** Serves one connection until it ends. Never rejects: a broken connection is the peer's affair. */
 export function serveConnection(
-  stream: ByteStream,
+  stream: AnyStream,
   handler: HttpHandler,
   options: HttpServerOptions,
 ): Promise<void> {
-  return new ServerConnection(stream, contextOf(handler, options)).run();
+  return new ServerConnection(toByteStream(stream), contextOf(handler, options)).run();
 }
 
 const CONTINUE = /* @__PURE__ */ latin1Bytes('HTTP/1.1 100 Continue\r\n\r\n');

@@ -25,6 +25,14 @@ export interface StreamPair {
   readonly writable: WritableStream<Uint8Array>;
 }
 
+/** What HTTP can run over: a connection of `stack.connect` or `stack.listen`, or a stream of one's own. */
+export type AnyStream = ByteStream | StreamPair;
+
+/** A ByteStream of either kind. */
+export function toByteStream(stream: AnyStream): ByteStream {
+  return 'readable' in stream ? streamOf(stream) : stream;
+}
+
 /** A `ByteStream` over web streams, which it locks for good. */
 export function streamOf(pair: StreamPair): ByteStream {
   const reader = pair.readable.getReader();

@@ -20,6 +20,9 @@ export const DEFAULT_QUEUE_LIMIT = 1000;
 /** Packets on the wire at once: sent and not yet arrived. */
 export const FLIGHT_LIMIT = 65536;
 
+/** Packets handed over before the receiver has its turn: a burst does not overflow its queue in no time at all. */
+const ARRIVALS_AT_ONCE = 64;
+
 /** Where a pipe ends. */
 export interface PipeSink {
   /** Takes a packet; false when it cannot now, and `pipe.resume()` follows. */
@@ -163,8 +166,9 @@ export class Pipe {
   }
 
   private arrive(nowUs: number): void {
-    for (let packet = this.flight.at(0); packet !== undefined; packet = this.flight.at(0)) {
-      if (this.stalled || packet.atUs > nowUs) return;
+    for (let n = 0; n < ARRIVALS_AT_ONCE; n++) {
+      const packet = this.flight.at(0);
+      if (packet === undefined || this.stalled || packet.atUs > nowUs) return;
       packet.atUs = nowUs;
       if (!this.sink.take(packet)) {
         this.stalled = true;

@@ -14,7 +14,7 @@ export interface Timeval {
 }
 
 /** The value of a socket option: an int (booleans are taken as 0 and 1), a string or a struct. */
-export type OptionValue = number | boolean | string | Linger | Timeval | TcpInfo;
+export type OptionValue = number | boolean | string | Linger | Timeval | TcpInfo | { readonly state: number };
 
 /** One socket option. `get` and `set` return -errno as an Errno, since a value may be negative. */
 interface Option<S extends Socket> {
@@ -69,11 +69,7 @@ function findOption(socket: Socket, level: number, name: number): Option<Socket>
     const special = socket instanceof UdpSocket ? UDP_SOCKET_OPTIONS : TCP_SOCKET_OPTIONS;
     return (special.get(name) as Option<Socket> | undefined) ?? SOCKET_OPTIONS.get(name);
   }
-  if (level === C.SOL_IP && socket.family === C.AF_INET) {
-    return name === C.IP_MTU && socket instanceof UdpSocket
-      ? (UDP_IP_MTU as Option<Socket>)
-      : IP_OPTIONS.get(name);
-  }
+  if (level === C.SOL_IP && socket.family === C.AF_INET) return IP_OPTIONS.get(name);
   if (level === C.SOL_TCP && socket instanceof TcpSocket) return TCP_OPTIONS.get(name) as Option<Socket>;
   return undefined;
 }
@@ -188,11 +184,8 @@ const UDP_SOCKET_OPTIONS: ReadonlyMap<number, Option<UdpSocket>> = new Map<numbe
   ],
 ]);
 
-const UDP_IP_MTU: Option<UdpSocket> = {
-  get: socket => socket.endpoint.pathMtu || new Errno(ENOTCONN),
-};
-
 const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
+  [C.IP_MTU, { get: socket => socket.pathMtu || new Errno(ENOTCONN) }],
   [
     C.IP_TTL,
     int(
@@ -256,6 +249,8 @@ function tcpRange(
 
 /** Bounds of tcp(7), as Linux has them. */
 const TCP_MIN_MSS = 88;
+/** RFC 9293 section 3.7.1: assumed of a peer that says nothing. */
+const TCP_MSS_DEFAULT = 536;
 const TCP_MAX_WINDOW = 32767;
 const TCP_KEEP_MAX = 32767;
 const TCP_COUNT_MAX = 127;
@@ -272,10 +267,7 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
   [
     C.TCP_MAXSEG,
     {
-      get: socket => {
-        const { mss } = socket.endpoint?.info() ?? {};
-        return typeof mss === 'number' ? mss : socket.settings.maxSeg || 536;
-      },
+      get: socket => socket.endpoint?.info().snd_mss ?? (socket.settings.maxSeg || TCP_MSS_DEFAULT),
       set: (socket, value) =>
         value !== 0 && (value < TCP_MIN_MSS || value > TCP_MAX_WINDOW)
           ? -EINVAL

@@ -98,6 +98,8 @@ export abstract class Socket extends File {
   /** SIOCOUTQ and SIOCOUTQNSD: bytes not acknowledged, and bytes not sent. */
   abstract outq(): number;
   abstract outqNotSent(): number;
+  /** The largest IP packet to the peer, in bytes; 0 without one. */
+  abstract get pathMtu(): number;
   /** Changes settings that both transports have. */
   abstract changeTransport(change: Partial<TransportSettings>): void;
   /** setsockopt of SO_SNDBUF or SO_RCVBUF, already doubled and within bounds. */

@@ -11,7 +11,7 @@ import {
   EPIPE,
 } from '../base/errno.ts';
 import { IPPROTO_TCP } from '../core/network.ts';
-import { POLLHUP, POLLIN, POLLOUT } from '../core/readiness.ts';
+import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { ANY_V4, LOOPBACK_V4 } from '../wire/address.ts';
@@ -164,6 +164,8 @@ export class TcpSocket extends Socket {
     }
     const { endpoint } = this;
     if (endpoint === null) return -EPIPE;
+    // A connecting stream takes no data (Linux), but that of the SEND which made it connect.
+    if (endpoint.connecting && to === null) return -EAGAIN;
     if (endpoint.writeShut || !(endpoint.connected || endpoint.connecting)) {
       return -(endpoint.takeError() || EPIPE);
     }
@@ -211,6 +213,8 @@ export class TcpSocket extends Socket {
     if (endpoint.connecting) return this.disconnect();
     if (!endpoint.connected) return -ENOTCONN;
     endpoint.shutdown(read, write);
+    // Whoever waits to read or to write has waited enough.
+    this.ready((read ? POLLIN | POLLRDHUP : 0) | (write ? POLLOUT : 0));
     return 0;
   }
 
@@ -252,6 +256,10 @@ export class TcpSocket extends Socket {
     return this.endpoint?.connecting ?? false;
   }
 
+  override get pathMtu(): number {
+    return this.endpoint?.connected === true ? this.endpoint.info().pmtu : 0;
+  }
+
   override changeTransport(change: Partial<TransportSettings>): void {
     this.settings = { ...this.settings, ...change };
   }
@@ -277,6 +285,11 @@ export class TcpSocket extends Socket {
     if (this.endpoint === null) return;
     if (l_onoff !== 0 && l_linger === 0) this.endpoint.abort();
     else this.endpoint.close();
+  }
+
+  /** After close: news of the transport still wake who waits here. */
+  stay(): void {
+    if (this.endpoint !== null) this.endpoint.user = this;
   }
 
   /** For a blocking close with SO_LINGER: nothing is left to send and our FIN is acknowledged. */

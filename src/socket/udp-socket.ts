@@ -112,6 +112,10 @@ export class UdpSocket extends Socket {
     return -EINVAL;
   }
 
+  override get pathMtu(): number {
+    return this.endpoint.pathMtu;
+  }
+
   override changeTransport(change: Partial<TransportSettings>): void {
     this.change(change);
   }

@@ -309,6 +309,7 @@ export class SysWait {
     const deadlineUs = this.deadline(socket.options.linger.l_linger * 1e6);
     files.remove(fd);
     socket.close();
+    socket.stay();
     while (!socket.drained && host.nowUs < deadlineUs) {
       // The socket is closed, so whatever wakes it says EBADF: only the time and the signal end the wait.
       const woken = await this.wait(socket, POLLOUT, deadlineUs, signal);

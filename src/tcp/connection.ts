@@ -63,6 +63,7 @@ export class TcpConnection extends Tcb {
     selectInitialWindow(this);
     this.rcvWscale = handshake.rcvWscale;
     this.rcvWnd = handshake.rcvWnd;
+    this.rcvSsthresh = handshake.rcvWnd;
     this.sndNxt = (this.iss + 1) | 0;
     const { synAckSentUs, synAckRetransmits } = handshake;
     const marks = TX_SYN | (synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);

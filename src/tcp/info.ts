@@ -93,7 +93,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     last_data_recv: sinceMs(nowUs, tcb.lastReceivedUs),
     last_ack_recv: sinceMs(nowUs, tcb.lastAckReceivedUs),
     pmtu: tcb.pathMtu,
-    rcv_ssthresh: tcb.rcvWnd,
+    rcv_ssthresh: tcb.rcvSsthresh,
     rtt: tcb.srttUs,
     rttvar: Math.round(tcb.mdevUs / 4),
     snd_ssthresh: tcb.ssthresh,

@@ -215,6 +215,8 @@ function acknowledgeFin(tcb: Tcb): void {
   if (tcb.state === 'FIN_WAIT_1') {
     changeState(tcb, 'receive ACK of FIN');
     if (tcb.orphan) startFinWait2(tcb);
+    // A close() that lingers waits for this.
+    tcb.output.ready(POLLOUT);
   } else if (tcb.state === 'CLOSING') {
     enterTimeWait(tcb, 'receive ACK of FIN');
   } else if (tcb.state === 'LAST_ACK') {

@@ -8,7 +8,7 @@ import { FIN } from '../wire/tcp.ts';
 import { enterQuickAck, noteDataReceived } from './ack-policy.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
-import { measureReceiverRtt, noteReceiverRtt } from './window.ts';
+import { growWindow, measureReceiverRtt, noteReceiverRtt } from './window.ts';
 
 /** Takes the segment's text into the receive queue; RCV.NXT moves over what is in order. True when its FIN is next. */
 export function receiveText(tcb: Tcb, segment: Segment): boolean {
@@ -65,6 +65,7 @@ function receiveInOrder(tcb: Tcb, segment: Segment, start: number, end: number):
   tcb.bytesReceived += length;
   tcb.dataSegsIn++;
   measureReceiverRtt(tcb);
+  growWindow(tcb, length);
   if (tcb.timestamps && length >= tcb.rcvMss && segment.options.tsEcr !== 0) measureByEcho(tcb, segment);
   noteDataReceived(tcb, length);
   tcb.output.ready(POLLIN);

@@ -168,7 +168,8 @@ export abstract class Tcb implements Timer {
   // Buffers and their tuning (buffers.ts).
   sndBuf: number;
   rcvBuf: number;
-  /** The largest window that may be offered. */
+  /** The window that may be offered now: it grows as data comes. And the largest one ever, 0 for no such limit. */
+  rcvSsthresh = 0;
   windowClamp = 0;
   rcvRttUs = 0;
   rcvRttSeq: Seq = 0;

@@ -27,12 +27,22 @@ export function fullSpace(tcb: Tcb): number {
   return tcb.windowClamp > 0 ? Math.min(space, tcb.windowClamp) : space;
 }
 
+/** A segment this large shows that the peer makes good use of the window. */
+const GROW_FROM = 128;
+
+/** After data: the window that may be offered grows by two segments for each that comes (Linux's tcp_grow_window). */
+export function growWindow(tcb: Tcb, length: number): void {
+  if (length < GROW_FROM || tcb.rcvSsthresh >= fullSpace(tcb)) return;
+  tcb.rcvSsthresh = Math.min(tcb.rcvSsthresh + 2 * tcb.advMss, fullSpace(tcb));
+}
+
 /** Chooses the first window and the scale to offer, before the SYN or SYN-ACK goes out. */
 export function selectInitialWindow(tcb: Tcb): void {
   const { sysctl } = tcb.context.host;
   const initial = initialWindow(sysctl, windowFromSpace(tcb, tcb.rcvBuf), tcb.advMss, tcb.settings);
   tcb.windowClamp = tcb.settings.windowClamp;
   tcb.rcvWnd = initial.window;
+  tcb.rcvSsthresh = initial.window;
   tcb.rcvWscale = initial.scale;
   tcb.rcvSpace = Math.min(initial.window, sysctl.ethertype_init_cwnd * tcb.advMss);
 }
@@ -56,7 +66,7 @@ export function initialWindow(
 export function selectWindow(tcb: Tcb): number {
   const mss = Math.min(tcb.rcvMss, fullSpace(tcb));
   const full = fullSpace(tcb);
-  const free = Math.max(full - tcb.receiveQueue.readable, 0);
+  const free = Math.min(Math.max(full - tcb.receiveQueue.readable, 0), tcb.rcvSsthresh);
   const left = tcb.rcvWndLeft;
   if (free < full >> 4 || free < mss) return left;
   const unit = 1 << tcb.rcvWscale;

@@ -1,5 +1,4 @@
 import { EACCES, EMSGSIZE, ENOBUFS } from '../base/errno.ts';
-import type { SipHash } from '../base/siphash.ts';
 import type { Host } from '../core/host.ts';
 import { type IcmpError, IPPROTO_UDP, type Route, type TransportProtocol } from '../core/network.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
@@ -32,16 +31,17 @@ export class UdpLayer implements TransportProtocol {
   readonly protocol = IPPROTO_UDP;
   readonly host: Host;
   readonly ip: IpLayer;
-  readonly ports = new UdpPorts();
+  readonly ports: UdpPorts;
   /** Settings of a fresh socket. */
   readonly defaults: UdpSettings;
-  private readonly flowHash: SipHash;
+  /** What IP is told of the datagram being sent: one object for all, since IP does not keep it. */
+  private readonly sendOptions = { ttl: 0, tos: 0, dontFragment: false };
 
   constructor(host: Host, ip: IpLayer) {
     this.host = host;
     this.ip = ip;
     this.defaults = defaultUdpSettings(host.sysctl);
-    this.flowHash = host.newHash();
+    this.ports = new UdpPorts(host.newHash());
     ip.register(this);
   }
 
@@ -81,13 +81,7 @@ export class UdpLayer implements TransportProtocol {
     const sport = udpSourcePort(packet.view, packet.l4);
     const dport = udpDestinationPort(packet.view, packet.l4);
     const { src, dst } = packet;
-    const spread = this.flowHash
-      .begin()
-      .add(src.w3)
-      .add(dst.w3)
-      .add((sport << 16) | dport)
-      .end();
-    const endpoint = this.ports.lookup(src, sport, dst, dport, spread);
+    const endpoint = this.ports.lookup(src, sport, dst, dport);
     if (endpoint !== null) {
       endpoint.enqueue(packet);
       return;
@@ -134,7 +128,7 @@ export class UdpLayer implements TransportProtocol {
     const { view } = error.packet;
     const sport = udpSourcePort(view, error.offset);
     const dport = udpDestinationPort(view, error.offset);
-    const endpoint = this.ports.lookup(error.dst, dport, error.src, sport, 0);
+    const endpoint = this.ports.lookup(error.dst, dport, error.src, sport);
     if (endpoint === null) return;
     const tooBig = error.errno === EMSGSIZE;
     if (tooBig && endpoint.settings.mtuDiscover === 'dont') return;
@@ -164,11 +158,11 @@ export class UdpLayer implements TransportProtocol {
       return -ENOBUFS;
     }
     this.fill(packet, from.localPort, port, route, bytes, start, end);
-    const result = this.ip.send(packet, route, IPPROTO_UDP, {
-      ttl: from.settings.ttl,
-      tos: from.settings.tos,
-      dontFragment,
-    });
+    const { sendOptions } = this;
+    sendOptions.ttl = from.settings.ttl;
+    sendOptions.tos = from.settings.tos;
+    sendOptions.dontFragment = dontFragment;
+    const result = this.ip.send(packet, route, IPPROTO_UDP, sendOptions);
     if (result >= 0) {
       this.host.mib.Udp.OutDatagrams++;
     } else if (result === -ENOBUFS) {

@@ -1,3 +1,4 @@
+import type { SipHash } from '../base/siphash.ts';
 import { pickEphemeralPort } from '../core/ports.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { UdpEndpoint } from './udp-endpoint.ts';
@@ -6,6 +7,12 @@ import type { UdpEndpoint } from './udp-endpoint.ts';
 export class UdpPorts {
   /** By local port; the endpoint bound last comes first, as in Linux, so that it wins a tie. */
   private readonly byPort = new Map<number, UdpEndpoint[]>();
+  private readonly flowHash: SipHash;
+
+  /** `flowHash` spreads flows over SO_REUSEPORT groups. */
+  constructor(flowHash: SipHash) {
+    this.flowHash = flowHash;
+  }
 
   /** Adds an endpoint under its local port. */
   add(endpoint: UdpEndpoint): void {
@@ -41,9 +48,9 @@ export class UdpPorts {
 
   /**
    * Who receives a datagram from src:sport to dst:dport, or null: connected beats bound to the address beats wildcard;
-   * of equals under SO_REUSEPORT the one that `spread` (a hash of the flow) chooses.
+   * of equals under SO_REUSEPORT the one that a hash of the flow chooses.
    */
-  lookup(src: IpAddress, sport: number, dst: IpAddress, dport: number, spread: number): UdpEndpoint | null {
+  lookup(src: IpAddress, sport: number, dst: IpAddress, dport: number): UdpEndpoint | null {
     const list = this.byPort.get(dport);
     if (list === undefined) return null;
     let best: UdpEndpoint | null = null;
@@ -60,7 +67,13 @@ export class UdpPorts {
       }
     }
     if (best === null || equals === 1 || !best.settings.reusePort) return best;
-    return nthOfScore(list, bestScore, (spread >>> 0) % equals, src, sport, dst);
+    const hash = this.flowHash
+      .begin()
+      .add(src.w3)
+      .add(dst.w3)
+      .add((sport << 16) | dport)
+      .end();
+    return nthOfScore(list, bestScore, (hash >>> 0) % equals, src, sport, dst);
   }
 
   /** Everyone who receives a broadcast or multicast datagram. */

@@ -25,7 +25,7 @@ const CALLS = [
   'getsockopt(5, SOL_SOCKET, SO_ERROR, [0], [4]) = 0',
   'getpeername(5, {sa_family=AF_INET, sin_port=htons(65500), sin_addr=inet_addr("10.0.0.2")}, [128 => 16]) = 0',
   'getsockname(5, {sa_family=AF_INET, sin_port=htons(',
-  'sendto(5, "GET / HTTP/1.1\\r\\nHost: 10.0.0.2:6"..., 81, MSG_NOSIGNAL, NULL, 0) = 81',
+  'sendto(5, "GET / HTTP/1.1\\r\\nHost: 10.0.0.2:6"..., 82, MSG_NOSIGNAL, NULL, 0) = 82',
   'poll([{fd=5, events=POLLIN}], 1, 10000) = 1 ([{fd=5, revents=POLLIN}])',
   'recvfrom(5, "HTTP/1.1 200 OK\\r\\nServer: etherty"..., 102400, 0, NULL, NULL) = ',
   'close(5)                                = 0',

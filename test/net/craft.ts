@@ -16,7 +16,7 @@ export interface Ipv4Spec {
   /** In bytes. */
   fragmentOffset?: number;
   options?: number[];
-  data?: string | Uint8Array;
+  data?: string | Uint8Array | undefined;
 }
 
 /** An IPv4 packet, from 10.0.0.2 to 10.0.0.1 unless told otherwise. */

@@ -4,7 +4,7 @@ import { EEXIST, EINVAL, ENETUNREACH, ENOENT } from '../../src/base/errno.ts';
 import { RouteTable } from '../../src/net/route-table.ts';
 import { ip } from './harness.ts';
 
-function tableWith(...routes: [string, number, number, string?, number?][]): RouteTable {
+function tableWith(...routes: [string, number, number, (string | undefined)?, number?][]): RouteTable {
   const table = new RouteTable(
     () => {},
     () => true,

@@ -72,7 +72,7 @@ export class CallRunner {
       const info = out<OptionValue>();
       const result = this.subject.sys.getsockopt(this.connection, SOL_TCP, TCP_INFO, info);
       if (result < 0) throw new ScriptValueError(`TCP_INFO: ${errnoName(result)}`);
-      const value = (info.value as Record<string, CodeValue>)[name.slice(5)];
+      const value = (info.value as unknown as Record<string, CodeValue>)[name.slice(5)];
       if (value === undefined) throw new ScriptValueError(`TCP_INFO has no ${name}`);
       return value;
     }

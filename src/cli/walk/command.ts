@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { relative } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { FolderFiles } from '../../node/files.ts';
 import { pcapSink } from '../../pcap/sink.ts';
@@ -77,9 +78,19 @@ async function walk(options: WalkOptions): Promise<void> {
   if (options.json === true) print(result.events.map(event => `${JSON.stringify(event)}\n`).join(''));
   else
     print(
-      formatReport(result, { columns: options.columns, utcOffsetMinutes: utcOffset(result.events), folder }),
+      formatReport(result, {
+        columns: options.columns,
+        utcOffsetMinutes: utcOffset(result.events),
+        folder: nameOf(folder),
+      }),
     );
   if (result.timersLeft > 0) throw new Failure(`${result.timersLeft} timers were left behind`);
+}
+
+/** The shorter of a path from here and a path from the root. */
+function nameOf(folder: string): string {
+  const fromHere = relative('', folder);
+  return fromHere === '' || fromHere.length > folder.length ? folder : fromHere;
 }
 
 function openFolder(folder: string): FolderFiles {

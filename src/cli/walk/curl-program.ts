@@ -3,6 +3,7 @@
  * @module
  */
 import { EINPROGRESS } from '../../base/errno.ts';
+import { VERSION } from '../../base/version.ts';
 import type { Sys } from '../../socket/calls.ts';
 import {
   AF_INET,
@@ -32,17 +33,29 @@ const KEEPALIVE_SECONDS = 60;
 const TIMEOUT_MS = 10_000;
 const RECEIVE_BYTES = 102_400;
 
-/** Fetches `path` from the server and closes the connection. Throws a Failure when that goes wrong. */
-export async function runCurl(sys: Sys, address: string, port: number, path: string): Promise<void> {
+/** What to fetch. */
+export interface Target {
+  readonly address: string;
+  readonly port: number;
+  readonly path: string;
+}
+
+/**
+ * Fetches from a server, calls `answered` when the answer is there, and closes the connection. Throws a Failure when
+ * that goes wrong.
+ */
+export async function runCurl(sys: Sys, target: Target, answered: () => void): Promise<void> {
+  const { address, port, path } = target;
   const fd = await connect(sys, address, port);
   const peer = out<Sockaddr>();
   const local = out<Sockaddr>();
   check('getpeername', sys.getpeername(fd, peer));
   check('getsockname', sys.getsockname(fd, local));
   const host = `${address}:${port}`;
-  const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n`;
+  const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ethertype/${VERSION}\r\nAccept: */*\r\n\r\n`;
   check('sendto', sys.sendto(fd, new TextEncoder().encode(request), MSG_NOSIGNAL));
   await receiveAnswer(sys, fd);
+  answered();
   check('close', sys.close(fd));
 }
 

@@ -1,3 +1,4 @@
+import { formatSockets } from '../../view/ss.ts';
 import { wrap } from '../output.ts';
 import { CLIENT_ADDRESS, CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
 import type { WalkResult } from './run.ts';
@@ -22,7 +23,8 @@ export function formatReport(result: WalkResult, options: ReportOptions): string
     `Client ${CLIENT_ADDRESS}, server ${SERVER_ADDRESS}, a cable with 100 µs of delay, virtual time.`,
     `The server serves ${options.folder}`,
     ...section('1. ARP: which hardware address has the server?', [
-      'connect() made a SYN, but Ethernet needs a hardware address. The SYN waits while ARP asks.',
+      'When their cable came up, both hosts announced their addresses (they ask for their own). A second',
+      'later connect() makes a SYN, but Ethernet needs a hardware address: the SYN waits while ARP asks.',
       '',
       ...sections.arpSection(phases),
     ]),
@@ -44,6 +46,12 @@ export function formatReport(result: WalkResult, options: ReportOptions): string
       'The same as curl -v prints it:',
       '',
       ...sections.curlSection(phases),
+      '',
+      'The sockets when the answer had arrived, as ss -tino prints them, of the client and of the server:',
+      '',
+      ...formatSockets(result.clientSockets),
+      '',
+      ...formatSockets(result.serverSockets),
     ]),
     ...section('4. On the wire, as tcpdump prints it', [
       "Captured at the client's network card:",
@@ -51,15 +59,15 @@ export function formatReport(result: WalkResult, options: ReportOptions): string
       ...sections.tcpdumpSection(phases, options.utcOffsetMinutes),
     ]),
     ...section('5. The four-way close', [
-      'Each side ends its own direction with FIN. The side that closes first keeps TIME_WAIT for 2 MSL (60 s),',
-      'so that a late segment cannot disturb a later connection.',
+      'Each side ends its own direction with FIN. The side that closes first stays in TIME_WAIT for 60 s',
+      '(2 MSL), so that a late segment cannot disturb a later connection.',
       '',
       ...sections.closeSection(phases),
     ]),
     ...section('6. What is left', summarySection(result)),
     ...section('What next', nextSection()),
   ];
-  return `${lines.flatMap(line => wrap(line, options.columns)).join('\n')}\n`;
+  return `${lines.flatMap(line => wrap(line.replace('\t', '        '), options.columns)).join('\n')}\n`;
 }
 
 function section(title: string, lines: readonly string[]): string[] {

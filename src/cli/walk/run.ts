@@ -4,12 +4,16 @@ import { World } from '../../sim/world.ts';
 import type { TraceEvent } from '../../trace/events.ts';
 import { TraceLog } from '../../trace/sink.ts';
 import type { CounterGroups } from '../../view/netstat.ts';
+import type { SocketRow } from '../../view/ss.ts';
 import { CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
 import { runCurl } from './curl-program.ts';
 import { startServer } from './server-program.ts';
 
 /** The cable between the hosts: 100 µs each way, so that the order of things can be told by their times. */
 const CABLE = { delayUs: 100 };
+/** How long the hosts are up before the client begins, in microseconds. */
+const BOOT_US = 1_000_000;
+const TARGET = { address: SERVER_ADDRESS, port: SERVER_PORT, path: PATH };
 /** TIME_WAIT is over long before; what is still armed then was forgotten. Microseconds. */
 const SETTLE_US = 600_000_000;
 
@@ -18,6 +22,9 @@ export interface WalkResult {
   readonly events: readonly TraceEvent[];
   readonly client: CounterGroups;
   readonly server: CounterGroups;
+  /** The sockets of both hosts when the answer had arrived. */
+  readonly clientSockets: readonly SocketRow[];
+  readonly serverSockets: readonly SocketRow[];
   /** Timers armed when both hosts had nothing left to do. */
   readonly timersLeft: number;
   /** When the last thing happened, in microseconds of virtual time since the beginning. */
@@ -34,16 +41,27 @@ export async function runWalk(seed: number, files: FileStore): Promise<WalkResul
     world.connect(client, server, CABLE);
     const startUs = world.nowUs;
     const running = startServer(server.sys.as('httpd'), server.host.env, SERVER_ADDRESS, SERVER_PORT, files);
-    await world.run(runCurl(client.sys.as('curl', 5), SERVER_ADDRESS, SERVER_PORT, PATH));
-    running.close();
-    await world.run(running.finished);
+    // Both hosts have just announced their addresses; what follows is of the request alone.
+    await world.runFor(BOOT_US);
+    let sockets: Pick<WalkResult, 'clientSockets' | 'serverSockets'> = {
+      clientSockets: [],
+      serverSockets: [],
+    };
+    const request = runCurl(client.sys.as('curl', 5), TARGET, () => {
+      sockets = { clientSockets: client.sockets(), serverSockets: server.sockets() };
+    });
+    await world.run(request);
     await world.clock.run({ untilUs: world.nowUs + SETTLE_US, until: () => world.clock.armed === 0 });
+    const timersLeft = world.clock.armed;
+    running.stop();
+    await world.run(running.finished);
     const { events } = log;
     return {
       events,
       client: client.host.mib,
       server: server.host.mib,
-      timersLeft: world.clock.armed,
+      ...sockets,
+      timersLeft,
       lastedUs: (events.at(-1)?.atUs ?? startUs) - startUs,
     };
   } finally {

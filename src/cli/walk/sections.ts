@@ -27,7 +27,7 @@ export function cutPhases(all: readonly TraceEvent[]): Phases {
     (event.type === 'queue' && event.queue === 'neighbor') ||
     (event.type === 'packet' && lookInto(event).kind === 'arp');
   const isTcp = (event: TraceEvent): boolean =>
-    event.type === 'tcp:state' ||
+    (event.type === 'tcp:state' && !(event.from === 'LISTEN' && event.to === 'CLOSED')) ||
     (event.type === 'queue' && (event.queue === 'syn' || event.queue === 'accept')) ||
     (event.type === 'packet' && lookInto(event).tcp !== null);
   const tcp = beforeClose.filter(isTcp);

@@ -16,8 +16,8 @@ const BACKLOG = 511;
 
 /** A server that runs. */
 export interface RunningServer {
-  /** Stops listening; `finished` then resolves when the last connection is done. */
-  close(): void;
+  /** Interrupts it, as a signal would; `finished` then resolves when the last connection is done. */
+  stop(): void;
   readonly finished: Promise<void>;
 }
 
@@ -33,6 +33,9 @@ export function startServer(
   check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
   check(`cannot listen on ${address}:${port}: bind`, sys.bind(fd, { address, port }));
   check('listen', sys.listen(fd, BACKLOG));
-  const finished = serveHttp(acceptedStreams(sys, fd), serveFiles(files), { env });
-  return { close: () => void sys.close(fd), finished };
+  const stop = new AbortController();
+  const finished = serveHttp(acceptedStreams(sys, fd, stop.signal), serveFiles(files), { env }).finally(() =>
+    sys.close(fd),
+  );
+  return { stop: () => stop.abort(), finished };
 }
