@@ -12,6 +12,7 @@ export const ADDRESS_MULTICAST = 4;
 /** In 0.0.0.0/8, "this network". */
 export const ADDRESS_THIS_NETWORK = 5;
 
+/** One of ADDRESS_LOCAL, ADDRESS_OTHER ... */
 export type AddressKind =
   | typeof ADDRESS_OTHER
   | typeof ADDRESS_LOCAL

@@ -182,16 +182,12 @@ export class IpLayer implements NetifOwner {
   run(budget: number): boolean {
     assert(!this.running, 'IpLayer.run is not nested');
     this.running = true;
-    const { list } = this.interfaces;
-    let left = budget;
-    for (let idle = 0; left > 0 && idle < list.length; ) {
-      this.turn = (this.turn + 1) % list.length;
-      const done = this.runNetif(list[this.turn] as Netif, Math.min(left, QUANTUM));
-      left -= done;
-      idle = done === 0 ? idle + 1 : 0;
+    try {
+      this.takeTurns(budget);
+    } finally {
+      this.running = false;
     }
-    this.running = false;
-    return list.some(netif => netif.ingress.length > 0);
+    return this.interfaces.list.some(netif => netif.ingress.length > 0);
   }
 
   /** Gives back every packet and stops every timer. The links are their owner's to close. */
@@ -200,6 +196,17 @@ export class IpLayer implements NetifOwner {
     this.arp.close();
     this.input.reassembly.close();
     this.router.close();
+  }
+
+  private takeTurns(budget: number): void {
+    const { list } = this.interfaces;
+    let left = budget;
+    for (let idle = 0; left > 0 && idle < list.length; ) {
+      this.turn = (this.turn + 1) % list.length;
+      const done = this.runNetif(list[this.turn] as Netif, Math.min(left, QUANTUM));
+      left -= done;
+      idle = done === 0 ? idle + 1 : 0;
+    }
   }
 
   private runNetif(netif: Netif, budget: number): number {

@@ -1,12 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import {
   EACCES,
@@ -22,6 +14,7 @@ import {
 } from '../base/errno.ts';
 import type { FileStore, OpenFile } from '../http/files.ts';
 
+/** Settings of FolderFiles. */
 export interface FolderOptions {
   /**
    * A file looks no newer than this, in milliseconds since the Unix epoch: in virtual time a file may seem to come from

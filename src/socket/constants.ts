@@ -76,6 +76,10 @@ export const IP_PMTUDISC_WANT = 1;
 export const IP_PMTUDISC_DO = 2;
 /** As DO, but without regard to the path MTU that was learned. */
 export const IP_PMTUDISC_PROBE = 3;
+/** Never set DF, and go by the interface's MTU. */
+export const IP_PMTUDISC_INTERFACE = 4;
+/** As INTERFACE, but fragments may be made. */
+export const IP_PMTUDISC_OMIT = 5;
 
 // send(2), recv(2)
 export const MSG_OOB = 0x1;

@@ -1,11 +1,10 @@
-import { EDOM, EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN } from '../base/errno.ts';
+import { EDOM, EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
 import { CONGESTION_CONTROLS } from '../tcp/congestion/registry.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpInfo } from '../transport/tcp-layer.ts';
 import * as C from './constants.ts';
 import type { Linger, Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
-import { UdpSocket } from './udp-socket.ts';
 
 /** struct timeval. */
 export interface Timeval {
@@ -49,7 +48,7 @@ export function setOption(socket: Socket, level: number, name: number, value: Op
   return option.set(socket, int);
 }
 
-/** getsockopt(2): fills `out.value`; 0 or -ENOPROTOOPT. */
+/** getsockopt(2): fills `out.value`; 0, -ENOPROTOOPT for an unknown option, -EOPNOTSUPP for an unknown level. */
 export function getOption(
   socket: Socket,
   level: number,
@@ -57,7 +56,8 @@ export function getOption(
   out: { value: OptionValue | null },
 ): number {
   const option = findOption(socket, level, name);
-  if (option?.get === undefined) return -ENOPROTOOPT;
+  const known = level === C.SOL_SOCKET || level === C.SOL_IP || level === socket.protocol;
+  if (option?.get === undefined) return known ? -ENOPROTOOPT : -EOPNOTSUPP;
   const value = option.get(socket);
   if (value instanceof Errno) return -value.errno;
   out.value = value;
@@ -65,10 +65,7 @@ export function getOption(
 }
 
 function findOption(socket: Socket, level: number, name: number): Option<Socket> | undefined {
-  if (level === C.SOL_SOCKET) {
-    const special = socket instanceof UdpSocket ? UDP_SOCKET_OPTIONS : TCP_SOCKET_OPTIONS;
-    return (special.get(name) as Option<Socket> | undefined) ?? SOCKET_OPTIONS.get(name);
-  }
+  if (level === C.SOL_SOCKET) return SOCKET_OPTIONS.get(name);
   if (level === C.SOL_IP && socket.family === C.AF_INET) return IP_OPTIONS.get(name);
   if (level === C.SOL_TCP && socket instanceof TcpSocket) return TCP_OPTIONS.get(name) as Option<Socket>;
   return undefined;
@@ -137,6 +134,20 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
       (socket, value) => changed(socket, { reusePort: value !== 0 }),
     ),
   ],
+  [
+    C.SO_BROADCAST,
+    int(
+      socket => socket.options.broadcast,
+      (socket, value) => changed(socket, { broadcast: value !== 0 }),
+    ),
+  ],
+  [
+    C.SO_KEEPALIVE,
+    int(
+      socket => socket.options.keepAlive,
+      (socket, value) => changed(socket, { keepAlive: value !== 0 }),
+    ),
+  ],
   [C.SO_TYPE, int(socket => socket.type)],
   [C.SO_PROTOCOL, int(socket => socket.protocol)],
   [C.SO_DOMAIN, int(socket => socket.family)],
@@ -158,27 +169,6 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
         // As in Linux a negative time is as good as endless.
         const seconds = l_linger < 0 ? INT_MAX : l_linger;
         return changed(socket, { linger: { l_onoff: l_onoff === 0 ? 0 : 1, l_linger: seconds } });
-      },
-    },
-  ],
-]);
-
-/** SOL_SOCKET options that work on TCP. SO_BROADCAST is kept by every socket and used by none of these. */
-const TCP_SOCKET_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Option<TcpSocket>>([
-  [C.SO_KEEPALIVE, tcpFlag('keepAlive')],
-  [C.SO_BROADCAST, { get: () => 0, set: () => 0 }],
-]);
-
-/** SOL_SOCKET options that work on UDP. */
-const UDP_SOCKET_OPTIONS: ReadonlyMap<number, Option<UdpSocket>> = new Map<number, Option<UdpSocket>>([
-  [C.SO_KEEPALIVE, { get: () => 0, set: () => 0 }],
-  [
-    C.SO_BROADCAST,
-    {
-      get: socket => Number(socket.endpoint.settings.broadcast),
-      set: (socket, value) => {
-        socket.change({ broadcast: value !== 0 });
-        return 0;
       },
     },
   ],
@@ -214,7 +204,7 @@ const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<S
     int(
       socket => socket.options.mtuDiscover,
       (socket, value) =>
-        value < C.IP_PMTUDISC_DONT || value > C.IP_PMTUDISC_PROBE
+        value < C.IP_PMTUDISC_DONT || value > C.IP_PMTUDISC_OMIT
           ? -EINVAL
           : changed(socket, { mtuDiscover: value }),
     ),
@@ -226,7 +216,7 @@ function tcpChange(socket: TcpSocket, change: Partial<TcpSettings>): number {
   return 0;
 }
 
-function tcpFlag(name: 'noDelay' | 'cork' | 'keepAlive'): Option<TcpSocket> {
+function tcpFlag(name: 'noDelay' | 'cork'): Option<TcpSocket> {
   return {
     get: socket => Number(socket.settings[name]),
     set: (socket, value) => tcpChange(socket, { [name]: value !== 0 }),
@@ -280,8 +270,9 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
       get: ({ settings }) => (settings.linger2Us < 0 ? -1 : Math.round(settings.linger2Us / 1e6)),
       set: (socket, value) => {
         const { tcp_fin_timeout } = socket.context.host.sysctl;
-        if (value < 0 || value > TCP_FIN_TIMEOUT_MAX) return tcpChange(socket, { linger2Us: -1 });
-        return tcpChange(socket, { linger2Us: (value || tcp_fin_timeout) * 1e6 });
+        if (value < 0) return tcpChange(socket, { linger2Us: -1 });
+        const seconds = Math.min(value || tcp_fin_timeout, TCP_FIN_TIMEOUT_MAX);
+        return tcpChange(socket, { linger2Us: seconds * 1e6 });
       },
     },
   ],

@@ -21,6 +21,10 @@ export interface Linger {
 export interface SocketOptions {
   readonly reuseAddress: boolean;
   readonly reusePort: boolean;
+  /** SO_BROADCAST; without effect on a stream. */
+  readonly broadcast: boolean;
+  /** SO_KEEPALIVE; without effect on a datagram socket. */
+  readonly keepAlive: boolean;
   readonly linger: Linger;
   /** SO_RCVTIMEO and SO_SNDTIMEO in microseconds; Infinity for none. */
   readonly rcvTimeoutUs: number;
@@ -35,6 +39,8 @@ export interface SocketOptions {
 export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   reuseAddress: false,
   reusePort: false,
+  broadcast: false,
+  keepAlive: false,
   linger: { l_onoff: 0, l_linger: 0 },
   rcvTimeoutUs: Number.POSITIVE_INFINITY,
   sndTimeoutUs: Number.POSITIVE_INFINITY,

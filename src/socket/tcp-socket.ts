@@ -15,7 +15,15 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { ANY_V4, LOOPBACK_V4 } from '../wire/address.ts';
-import { AF_UNSPEC, MSG_MORE, MSG_OOB, MSG_PEEK, SOCK_STREAM } from './constants.ts';
+import {
+  AF_UNSPEC,
+  IP_PMTUDISC_PROBE,
+  IP_PMTUDISC_WANT,
+  MSG_MORE,
+  MSG_OOB,
+  MSG_PEEK,
+  SOCK_STREAM,
+} from './constants.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
 import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
 
@@ -272,9 +280,11 @@ export class TcpSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const dontFragment = this.options.mtuDiscover !== 0;
+    const { keepAlive, mtuDiscover } = this.options;
+    const dontFragment = mtuDiscover >= IP_PMTUDISC_WANT && mtuDiscover <= IP_PMTUDISC_PROBE;
     const { settings } = this;
-    if (settings.dontFragment !== dontFragment) this.settings = { ...settings, dontFragment };
+    if (settings.dontFragment === dontFragment && settings.keepAlive === keepAlive) return;
+    this.settings = { ...settings, dontFragment, keepAlive };
   }
 
   protected override release(): void {

@@ -7,6 +7,7 @@ import { AF_UNSPEC, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM } from './constants
 import type { Out, Sockaddr } from './sockaddr.ts';
 import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
 
+/** By IP_PMTUDISC_*; those beyond never set DF. */
 const MTU_DISCOVER: readonly MtuDiscover[] = ['dont', 'want', 'do', 'probe'];
 
 /** A SOCK_DGRAM socket. */
@@ -130,8 +131,8 @@ export class UdpSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const { reuseAddress, reusePort, mtuDiscover } = this.options;
-    this.change({ reuseAddress, reusePort, mtuDiscover: MTU_DISCOVER[mtuDiscover] ?? 'dont' });
+    const { reuseAddress, reusePort, broadcast, mtuDiscover } = this.options;
+    this.change({ reuseAddress, reusePort, broadcast, mtuDiscover: MTU_DISCOVER[mtuDiscover] ?? 'dont' });
   }
 
   protected override release(): void {

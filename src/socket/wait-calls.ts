@@ -229,6 +229,8 @@ export class SysWait {
       if (result >= 0 && (!wantAll || result === 0 || got === buf.length)) return got;
       if (result < 0 && result !== -EAGAIN) return got > 0 ? got : result;
       if (!mayWait) return got > 0 ? got : -EAGAIN;
+      // The end may have come with the bytes: look again before waiting for more.
+      if (result > 0) continue;
       const woken = await this.wait(socket, POLLIN | POLLRDHUP, deadlineUs, signal);
       if (woken <= 0) return got > 0 ? got : woken === TIMED_OUT ? -EAGAIN : woken;
     }

@@ -27,7 +27,7 @@ export function waitFor(
   return waitForAny(host, [{ file, mask }], deadlineUs, signal);
 }
 
-/** The same for several files, as poll(2) waits: closing one of them wakes, too. */
+/** As `waitFor`, at several files, as poll(2) waits: closing one of them wakes, too. */
 export function waitForAny(
   host: Host,
   targets: readonly { readonly file: File; readonly mask: number }[],

@@ -149,7 +149,7 @@ function checkReset(tcb: Tcb, segment: Segment): boolean {
 /** The peer has reset the connection: the errno is Linux's (tcp_reset). */
 export function resetByPeer(tcb: Tcb): void {
   const errno = tcb.state === 'SYN_SENT' ? ECONNREFUSED : tcb.state === 'CLOSE_WAIT' ? EPIPE : ECONNRESET;
-  tcb.receiveQueue.clear();
+  // What came before the reset stays readable, as in Linux; RFC 9293 would flush it.
   endConnection(tcb, 'receive RST', errno);
   tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
 }

@@ -66,9 +66,11 @@ export function initialWindow(
 export function selectWindow(tcb: Tcb): number {
   const mss = Math.min(tcb.rcvMss, fullSpace(tcb));
   const full = fullSpace(tcb);
-  const free = Math.min(Math.max(full - tcb.receiveQueue.readable, 0), tcb.rcvSsthresh);
+  const space = Math.max(full - tcb.receiveQueue.readable, 0);
   const left = tcb.rcvWndLeft;
-  if (free < full >> 4 || free < mss) return left;
+  // Of the whole buffer: one that has just grown far beyond rcvSsthresh is not a full one.
+  if (space < full >> 4 || space < mss) return left;
+  const free = Math.min(space, tcb.rcvSsthresh);
   const unit = 1 << tcb.rcvWscale;
   let window: number;
   if (tcb.rcvWscale > 0) window = Math.ceil(free / unit) * unit;

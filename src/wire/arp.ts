@@ -42,10 +42,12 @@ export function arpOperation(view: DataView, offset: number): number {
   return view.getUint16(offset + OPERATION);
 }
 
+/** The sender's hardware address, first 16 bits. */
 export function arpSenderMacHigh(view: DataView, offset: number): number {
   return view.getUint16(offset + SENDER_MAC);
 }
 
+/** The sender's hardware address, last 32 bits, as int32. */
 export function arpSenderMacLow(view: DataView, offset: number): number {
   return view.getInt32(offset + SENDER_MAC + 2);
 }
@@ -55,10 +57,12 @@ export function arpSenderIp(view: DataView, offset: number): number {
   return view.getInt32(offset + SENDER_IP);
 }
 
+/** The target's hardware address, first 16 bits. */
 export function arpTargetMacHigh(view: DataView, offset: number): number {
   return view.getUint16(offset + TARGET_MAC);
 }
 
+/** The target's hardware address, last 32 bits, as int32. */
 export function arpTargetMacLow(view: DataView, offset: number): number {
   return view.getInt32(offset + TARGET_MAC + 2);
 }

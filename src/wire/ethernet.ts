@@ -31,18 +31,22 @@ export function checkEthernet(offset: number, end: number): boolean {
   return end - offset >= ETHERNET_HEADER_LENGTH;
 }
 
+/** The destination's first 16 bits. */
 export function ethernetDestinationHigh(view: DataView, offset: number): number {
   return view.getUint16(offset + DESTINATION);
 }
 
+/** The destination's last 32 bits, as int32. */
 export function ethernetDestinationLow(view: DataView, offset: number): number {
   return view.getInt32(offset + DESTINATION + 2);
 }
 
+/** The source's first 16 bits. */
 export function ethernetSourceHigh(view: DataView, offset: number): number {
   return view.getUint16(offset + SOURCE);
 }
 
+/** The source's last 32 bits, as int32. */
 export function ethernetSourceLow(view: DataView, offset: number): number {
   return view.getInt32(offset + SOURCE + 2);
 }

@@ -41,14 +41,17 @@ export function checkIcmp4(offset: number, end: number): boolean {
   return end - offset >= ICMP4_HEADER_LENGTH;
 }
 
+/** ICMP4_ECHO, ICMP4_UNREACHABLE ... */
 export function icmp4Type(view: DataView, offset: number): number {
   return view.getUint8(offset + TYPE);
 }
 
+/** What the type says more exactly. */
 export function icmp4Code(view: DataView, offset: number): number {
   return view.getUint8(offset + CODE);
 }
 
+/** The checksum as it stands. */
 export function icmp4Checksum(view: DataView, offset: number): number {
   return view.getUint16(offset + ICMP4_CHECKSUM);
 }
@@ -97,6 +100,7 @@ export function emitIcmp4(view: DataView, offset: number, type: number, code: nu
   view.setInt32(offset + REST, rest);
 }
 
+/** Writes the checksum. */
 export function setIcmp4Checksum(view: DataView, offset: number, checksum: number): void {
   view.setUint16(offset + ICMP4_CHECKSUM, checksum);
 }

@@ -66,14 +66,17 @@ export function ipv4TotalLength(view: DataView, offset: number): number {
   return view.getUint16(offset + TOTAL_LENGTH);
 }
 
+/** The identification, which the fragments of one datagram share. */
 export function ipv4Id(view: DataView, offset: number): number {
   return view.getUint16(offset + IDENTIFICATION);
 }
 
+/** Whether the packet must not be fragmented. */
 export function ipv4DontFragment(view: DataView, offset: number): boolean {
   return (view.getUint16(offset + FRAGMENT) & IPV4_DF) !== 0;
 }
 
+/** Whether this is a fragment, but not the last. */
 export function ipv4MoreFragments(view: DataView, offset: number): boolean {
   return (view.getUint16(offset + FRAGMENT) & IPV4_MF) !== 0;
 }
@@ -88,14 +91,17 @@ export function ipv4IsFragment(view: DataView, offset: number): boolean {
   return (view.getUint16(offset + FRAGMENT) & (IPV4_MF | FRAGMENT_OFFSET_MASK)) !== 0;
 }
 
+/** Time to live, in hops. */
 export function ipv4Ttl(view: DataView, offset: number): number {
   return view.getUint8(offset + TTL);
 }
 
+/** The transport's protocol number. */
 export function ipv4Protocol(view: DataView, offset: number): number {
   return view.getUint8(offset + PROTOCOL);
 }
 
+/** The header's checksum as it stands. */
 export function ipv4Checksum(view: DataView, offset: number): number {
   return view.getUint16(offset + IPV4_CHECKSUM);
 }
@@ -110,14 +116,17 @@ export function ipv4Destination(view: DataView, offset: number): number {
   return view.getInt32(offset + DESTINATION);
 }
 
+/** Writes the length of header and payload, in bytes. */
 export function setIpv4TotalLength(view: DataView, offset: number, length: number): void {
   view.setUint16(offset + TOTAL_LENGTH, length);
 }
 
+/** Writes the identification; what is over 16 bits is cut off. */
 export function setIpv4Id(view: DataView, offset: number, id: number): void {
   view.setUint16(offset + IDENTIFICATION, id);
 }
 
+/** Writes the type of service. */
 export function setIpv4Tos(view: DataView, offset: number, tos: number): void {
   view.setUint8(offset + TOS, tos);
 }

@@ -20,10 +20,12 @@ export function checkUdp(view: DataView, offset: number, end: number): boolean {
   return length >= UDP_HEADER_LENGTH && length <= available;
 }
 
+/** The sender's port. */
 export function udpSourcePort(view: DataView, offset: number): number {
   return view.getUint16(offset + SOURCE_PORT);
 }
 
+/** The port it is for. */
 export function udpDestinationPort(view: DataView, offset: number): number {
   return view.getUint16(offset + DESTINATION_PORT);
 }
@@ -38,6 +40,7 @@ export function udpChecksum(view: DataView, offset: number): number {
   return view.getUint16(offset + UDP_CHECKSUM);
 }
 
+/** Writes the checksum. */
 export function setUdpChecksum(view: DataView, offset: number, checksum: number): void {
   view.setUint16(offset + UDP_CHECKSUM, checksum);
 }

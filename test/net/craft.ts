@@ -15,7 +15,7 @@ export interface Ipv4Spec {
   mf?: boolean;
   /** In bytes. */
   fragmentOffset?: number;
-  options?: number[];
+  options?: readonly number[];
   data?: string | Uint8Array | undefined;
 }
 

@@ -265,3 +265,40 @@ test('ICMP with a wrong checksum or too short is counted', () => {
   assert.equal(mib.Icmp.InErrors, 2);
   assert.deepEqual(host.drops(), ['ICMP_CSUM', 'HDR_TRUNC']);
 });
+
+test('run is never nested, and a hook that throws does not block the next run', () => {
+  const host = new TestHost(new ManualEnv(), 'a');
+  const link = new TestLink({ mac: 1 });
+  host.attach(link, '10.0.0.1/24');
+  const remove = host.host.hooks.add('ingress', () => {
+    host.ip.run(1);
+    return true;
+  });
+  link.inject(frame(ipv4({ data: 'x' })));
+  assert.throws(() => host.ip.run(10), /not nested/);
+  remove();
+  link.inject(frame(ipv4({ data: 'x' })));
+  host.run();
+  assert.equal(host.transport.received.length, 1);
+});
+
+test('what is sent to lo is processed by the next run, not inside send', () => {
+  const host = new TestHost(new ManualEnv(), 'a');
+  host.send('127.0.0.1', 'to myself');
+  assert.equal(host.transport.received.length, 0);
+  host.run();
+  assert.equal(host.transport.received.length, 1);
+});
+
+test('a member of a group hears its own multicasts', () => {
+  const host = new TestHost(new ManualEnv(), 'a');
+  const netif = host.attach(new TestLink({ mac: 1 }), '10.0.0.1/24');
+  host.send('239.1.2.3', 'not yet');
+  netif.groups.add(ip('239.1.2.3').w3);
+  host.send('239.1.2.3', 'joined');
+  host.run();
+  assert.deepEqual(
+    host.transport.received.map(({ data }) => data),
+    ['joined'],
+  );
+});

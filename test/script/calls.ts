@@ -79,6 +79,11 @@ export class CallRunner {
     return this.subject.counter(name) ?? constantOf(name);
   }
 
+  /** Whether it is one of the house's own calls, which only look. */
+  isOwn({ name }: CallEvent): boolean {
+    return name === 'expect_state' || name === 'counter';
+  }
+
   /** The house's own calls; undefined when it is none of them. */
   private ownCall({ name, args, result }: CallEvent): string | null | undefined {
     if (name === 'expect_state') {

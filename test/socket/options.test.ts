@@ -42,6 +42,7 @@ const TCP: Case[] = [
   ['TCP_DEFER_ACCEPT, rounded up to a retransmission', C.SOL_TCP, C.TCP_DEFER_ACCEPT, 5, 7],
   ['TCP_DEFER_ACCEPT off', C.SOL_TCP, C.TCP_DEFER_ACCEPT, 0, 0],
   ['TCP_LINGER2', C.SOL_TCP, C.TCP_LINGER2, 10, 10],
+  ['TCP_LINGER2 up to two minutes', C.SOL_TCP, C.TCP_LINGER2, 121, 120],
   ['TCP_LINGER2 of 0: the default', C.SOL_TCP, C.TCP_LINGER2, 0, 60],
   ['TCP_LINGER2 below 0: none', C.SOL_TCP, C.TCP_LINGER2, -5, -1],
   ['TCP_WINDOW_CLAMP, at least half the smallest buffer', C.SOL_TCP, C.TCP_WINDOW_CLAMP, 10, 1152],
@@ -50,12 +51,10 @@ const TCP: Case[] = [
   ['TCP_CONGESTION of an unknown name', C.SOL_TCP, C.TCP_CONGESTION, 'vegas2000', 'ENOENT'],
   ['TCP_CONGESTION as a number', C.SOL_TCP, C.TCP_CONGESTION, 1, 'EINVAL'],
   ['TCP_INFO is for reading', C.SOL_TCP, C.TCP_INFO, 1, 'ENOPROTOOPT'],
-  ['SO_KEEPALIVE', C.SOL_SOCKET, C.SO_KEEPALIVE, 1, 1],
   ['IP_TOS keeps the ECN bits of a stream', C.SOL_IP, C.IP_TOS, 0x13, 0x10],
 ];
 
 const UDP: Case[] = [
-  ['SO_BROADCAST', C.SOL_SOCKET, C.SO_BROADCAST, 1, 1],
   ['IP_TOS', C.SOL_IP, C.IP_TOS, 0x13, 0x13],
   ['IP_TTL', C.SOL_IP, C.IP_TTL, 1, 1],
   ['IP_TTL of -1: the default', C.SOL_IP, C.IP_TTL, -1, 64],
@@ -67,6 +66,10 @@ const UDP: Case[] = [
 ];
 
 const BOTH: Case[] = [
+  ['SO_BROADCAST', C.SOL_SOCKET, C.SO_BROADCAST, 1, 1],
+  ['SO_KEEPALIVE', C.SOL_SOCKET, C.SO_KEEPALIVE, 2, 1],
+  ['IP_MTU_DISCOVER', C.SOL_IP, C.IP_MTU_DISCOVER, C.IP_PMTUDISC_OMIT, C.IP_PMTUDISC_OMIT],
+  ['SO_RCVBUF below 0 is a huge number', C.SOL_SOCKET, C.SO_RCVBUF, -1, 425984],
   ['SO_REUSEADDR', C.SOL_SOCKET, C.SO_REUSEADDR, 1, 1],
   ['SO_REUSEPORT', C.SOL_SOCKET, C.SO_REUSEPORT, 7, 1],
   ['SO_RCVBUF is doubled', C.SOL_SOCKET, C.SO_RCVBUF, 50000, 100000],
@@ -128,6 +131,16 @@ describe('options', () => {
     };
     const names = [C.SO_TYPE, C.SO_DOMAIN, C.SO_PROTOCOL, C.SO_ACCEPTCONN, C.SO_ERROR];
     assert.deepEqual(names.map(got), [C.SOCK_STREAM, C.AF_INET, C.IPPROTO_TCP, 0, 0]);
+  });
+
+  it('of an unknown level: setting and getting say it differently, as in Linux', () => {
+    const { sysA } = udpPair();
+    const fd = sysA.socket(C.AF_INET, C.SOCK_DGRAM);
+    const value = out<OptionValue>();
+    assert.equal(named(sysA.setsockopt(fd, C.SOL_TCP, C.TCP_NODELAY, 1)), 'ENOPROTOOPT');
+    assert.equal(named(sysA.getsockopt(fd, C.SOL_TCP, C.TCP_NODELAY, value)), 'EOPNOTSUPP');
+    assert.equal(named(sysA.getsockopt(fd, C.SOL_SOCKET, 999, value)), 'ENOPROTOOPT');
+    assert.equal(named(sysA.getsockopt(fd, C.SOL_SOCKET, C.SO_TYPE, null as never)), 'EFAULT');
   });
 
   it('IP_MTU needs a connected socket', () => {

@@ -2,7 +2,7 @@ import { ECONNABORTED } from '../../base/errno.ts';
 import { POLLIN, POLLRDHUP } from '../../core/readiness.ts';
 import type { Sys } from '../calls.ts';
 import { FIONREAD, SHUT_RD, SHUT_WR, SO_ERROR, SO_LINGER, SOL_SOCKET } from '../constants.ts';
-import type { File } from '../file.ts';
+import { ALWAYS, type File } from '../file.ts';
 import type { OptionValue } from '../options.ts';
 import { out, type Sockaddr } from '../sockaddr.ts';
 import { waitFor } from '../wait.ts';
@@ -121,23 +121,20 @@ export class TcpSocketStream {
   /** Notices an end that nobody reads or writes into: a reset, or FIN both ways. */
   private async watch(): Promise<void> {
     const { host } = this.sys.context;
-    while (!this.ended) {
-      await waitFor(host, this.file, 0, Number.POSITIVE_INFINITY, undefined);
-      host.refreshNow();
-      if (this.ended) return;
-      if (this.file.closed) {
-        this.fail(this.errorOf('read', -ECONNABORTED));
-        return;
-      }
-      // What came before the end is the reader's; it will meet the end itself.
-      if (this.unread() > 0) return;
-      const error = out<OptionValue>();
-      this.sys.ops.getsockopt(this.fd, SOL_SOCKET, SO_ERROR, error);
-      if (error.value !== 0) this.fail(new SocketError('read', Number(error.value)));
-      else this.readDone = true;
-      this.finishIfDone();
+    await this.until(0);
+    host.refreshNow();
+    if (this.ended) return;
+    if (this.file.closed) {
+      this.fail(this.errorOf('read', -ECONNABORTED));
       return;
     }
+    // What came before the end is the reader's; it will meet the end itself.
+    if (this.unread() > 0) return;
+    const error = out<OptionValue>();
+    this.sys.ops.getsockopt(this.fd, SOL_SOCKET, SO_ERROR, error);
+    if (error.value !== 0) this.fail(new SocketError('read', Number(error.value)));
+    else this.readDone = true;
+    this.finishIfDone();
   }
 
   private unread(): number {
@@ -145,32 +142,39 @@ export class TcpSocketStream {
     return this.sys.ops.ioctl(this.fd, FIONREAD, bytes) < 0 ? 0 : (bytes.value ?? 0);
   }
 
+  /** Waits until one of the bits holds, or the connection has ended. */
+  private async until(mask: number): Promise<void> {
+    // What was there before the wait began wakes nobody.
+    if ((this.file.poll() & (mask | ALWAYS)) !== 0) return;
+    await waitFor(this.sys.context.host, this.file, mask, Number.POSITIVE_INFINITY, undefined);
+  }
+
   private async pull(controller: ReadableByteStreamController): Promise<void> {
     await this.opened;
     if (this.failure !== null) throw this.failure;
-    const { host } = this.sys.context;
     const byob = controller.byobRequest;
     // The buffer is made when it is known how much there is: an idle connection holds none.
     if (byob === null && !this.ended && this.unread() === 0) {
-      await waitFor(host, this.file, POLLIN | POLLRDHUP, Number.POSITIVE_INFINITY, undefined);
+      await this.until(POLLIN | POLLRDHUP);
     }
     // A byte stream's view is made of the reader's buffer: always bytes, whatever its type says.
     const view = (byob?.view ?? null) as Uint8Array<ArrayBuffer> | null;
     const buffer = view ?? new Uint8Array(Math.min(Math.max(this.unread(), 1), CHUNK_MAX));
     const result = this.ended || this.readDone ? 0 : await this.sys.wait.recv(this.fd, buffer);
     if (this.failure !== null) throw this.failure;
-    if (this.ended || result === 0) {
+    // Bytes that recv() took before the connection ended are still the reader's.
+    if (result > 0 && byob !== null) {
+      byob.respond(result);
+    } else if (result > 0) {
+      controller.enqueue(result === buffer.length ? buffer : buffer.subarray(0, result));
+    } else if (this.ended || result === 0) {
       controller.close();
       byob?.respond(0);
       this.endOfStream();
-    } else if (result < 0) {
+    } else {
       const error = this.errorOf('read', result);
       this.fail(error);
       throw error;
-    } else if (byob !== null) {
-      byob.respond(result);
-    } else {
-      controller.enqueue(result === buffer.length ? buffer : buffer.subarray(0, result));
     }
   }
 

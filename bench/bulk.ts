@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Benchmark } from './benchmark.ts';
+import { must, Pair } from './pair.ts';
+import { Pattern, PIECE_MAX } from './pattern.ts';
+
+const PIECE = 64 * 1024;
+const pattern = new Pattern();
+
+/** One stream in one direction; both ends in this process; every byte compared. In megabytes a second. */
+export const bulk: Benchmark = {
+  name: 'bulk-mtu1500',
+  unit: 'MB/s',
+  referenceName: 'node:net over 127.0.0.1',
+  rounds: 3,
+  async ours(scale) {
+    const bytes = Math.round(256e6 * scale);
+    const pair = new Pair(1500);
+    const listener = pair.listen();
+    const received = sink(pair, listener, bytes);
+    const fd = await pair.connect();
+    const began = performance.now();
+    for (let sent = 0; sent < bytes; ) {
+      const piece = pattern.at(sent, Math.min(PIECE, bytes - sent));
+      sent += must(await pair.client.sys.wait.send(fd, piece), 'send');
+    }
+    await received;
+    const seconds = (performance.now() - began) / 1000;
+    pair.close();
+    return bytes / 1e6 / seconds;
+  },
+  async reference(scale) {
+    const bytes = Math.round(256e6 * scale);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const received = sinkOfNet(once(server, 'connection') as Promise<[Socket]>, bytes);
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await once(socket, 'connect');
+    const began = performance.now();
+    for (let sent = 0; sent < bytes; ) {
+      const piece = pattern.at(sent, Math.min(PIECE, bytes - sent));
+      sent += piece.length;
+      if (!socket.write(piece)) await once(socket, 'drain');
+    }
+    await received;
+    const seconds = (performance.now() - began) / 1000;
+    socket.destroy();
+    server.close();
+    return bytes / 1e6 / seconds;
+  },
+};
+
+async function sink(pair: Pair, listener: number, bytes: number): Promise<void> {
+  const { sys } = pair.server;
+  const fd = must(await sys.wait.accept(listener), 'accept');
+  const buffer = new Uint8Array(PIECE_MAX);
+  for (let received = 0; received < bytes; ) {
+    const count = must(await sys.wait.recv(fd, buffer), 'recv');
+    if (count === 0) throw new Error(`the stream ended after ${received} bytes`);
+    pattern.check(buffer, count, received);
+    received += count;
+  }
+}
+
+async function sinkOfNet(connection: Promise<[Socket]>, bytes: number): Promise<void> {
+  const [socket] = await connection;
+  let received = 0;
+  for await (const chunk of socket as AsyncIterable<Buffer>) {
+    pattern.check(chunk, chunk.length, received);
+    received += chunk.length;
+    if (received >= bytes) break;
+  }
+}

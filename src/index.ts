@@ -1,0 +1,56 @@
+/**
+ * What users of the stack import, as far as it needs no runtime. The entry points node/index.ts and web/index.ts add
+ * the environment, and the World that goes with it.
+ * @module
+ */
+export { Rng } from './base/rng.ts';
+export { VERSION } from './base/version.ts';
+export type { Env, Task } from './core/env.ts';
+export type { Hook, HookPoint } from './core/hook.ts';
+export type { Link, LinkPort, Medium, Offloads } from './core/link.ts';
+export type { Mib } from './core/mib.ts';
+export type { Packet } from './core/packet.ts';
+export { PacketPool, type PoolLimits } from './core/pool.ts';
+export { DEFAULT_SYSCTL, type Sysctl } from './core/sysctl.ts';
+export { type Cable, type CableEnd, type CableOptions, createCable } from './link/cable.ts';
+export { type CaptureListener, capture } from './link/capture.ts';
+export { type FaultyLink, type FaultyOptions, faulty } from './link/faulty.ts';
+export type { BurstLoss, Fault, FaultCounters, Faults } from './link/lane.ts';
+export { Loopback } from './link/loopback.ts';
+export type { PipeOptions } from './link/pipe.ts';
+export { LearningSwitch, type SwitchOptions } from './link/switch.ts';
+export {
+  ClockLimitError,
+  type ClockLimits,
+  VIRTUAL_EPOCH_US,
+  VirtualClock,
+  type VirtualClockOptions,
+} from './sim/clock.ts';
+export { TraceHash } from './sim/trace-hash.ts';
+export type {
+  Connection as WorldConnection,
+  ConnectOptions as WorldConnectOptions,
+  HostOptions,
+  WorldOptions,
+} from './sim/world.ts';
+export { HostNotFoundError, type SocketAddress } from './socket/api/address.ts';
+export type { ConnectOptions } from './socket/api/connect.ts';
+export type { Datagram, DatagramSocket, UdpOptions } from './socket/api/datagram.ts';
+export { SocketError } from './socket/api/errors.ts';
+export type { BoundAddress, Listener, ListenOptions } from './socket/api/listen.ts';
+export type { SocketInfo, TcpSocketStream } from './socket/api/tcp-stream.ts';
+export {
+  type ByteSource,
+  type Delimiter,
+  encodeDelimited,
+  encodeLengthPrefixed,
+  FramingError,
+  type LengthPrefix,
+  readDelimited,
+  readLengthPrefixed,
+} from './socket/framing.ts';
+export type { SocketRow } from './stack/sockets.ts';
+export { type AttachOptions, Stack, type StackOptions } from './stack/stack.ts';
+export * from './trace/events.ts';
+export { TraceLog, type TraceSink, traceTee, traceTo } from './trace/sink.ts';
+export { formatMac, IpAddress, parseCidr, parseMac } from './wire/address.ts';
