@@ -3,9 +3,10 @@ import type { Env, Task } from '../core/env.ts';
 import type { Link, LinkPort, Medium, Offloads } from '../core/link.ts';
 import { NO_OFFLOADS } from '../core/link.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
+import { completeChecksum } from '../core/partial-checksum.ts';
 import { type FaultEvent, TRACE_FAULT } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
-import { completeChecksum, isTooBig } from './frame.ts';
+import { isTooBig } from './frame.ts';
 import { Pipe, type PipeOptions, type PipeSink } from './pipe.ts';
 
 /** What a cable is like. Delay, jitter, rate and queue limit hold for both directions unless one has its own. */

@@ -3,12 +3,9 @@
  * @module
  */
 import type { Medium } from '../core/link.ts';
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, HEADROOM, type Packet } from '../core/packet.ts';
+import { HEADROOM, type Packet } from '../core/packet.ts';
 import { ETHERNET_HEADER_LENGTH } from '../wire/ethernet.ts';
 import { checkVlan, VLAN_TAG_LENGTH } from '../wire/vlan.ts';
-
-/** Where the checksum field stands in a UDP header. */
-const UDP_CHECKSUM = 6;
 
 /** Bytes of the Ethernet header and its VLAN tags (IEEE 802.1Q, 802.1ad); 0 on medium 'ip'. */
 export function linkHeaderLength(packet: Packet, medium: Medium): number {
@@ -31,15 +28,4 @@ export function copyPacket(packet: Packet): Packet | null {
   const copy = packet.owner.take(Math.max(packet.end - HEADROOM, 0));
   copy?.copyFrom(packet);
   return copy;
-}
-
-/** Finishes the checksum of a CHECKSUM_PARTIAL packet, which is CHECKSUM_NONE then; leaves others alone. */
-export function completeChecksum(packet: Packet): void {
-  if (packet.checksumState !== CHECKSUM_PARTIAL) return;
-  // The field holds the pseudo-header's sum, and so is part of what is summed up.
-  const sum = ~packet.sum(packet.l4, packet.end, 0) & 0xffff;
-  // Zero would say "no checksum" in UDP (RFC 768); in one's complement 0xffff is the same number.
-  const field = sum === 0 && packet.checksumOffset === UDP_CHECKSUM ? 0xffff : sum;
-  packet.view.setUint16(packet.l4 + packet.checksumOffset, field);
-  packet.checksumState = CHECKSUM_NONE;
 }

@@ -2,8 +2,9 @@ import type { Rng } from '../base/rng.ts';
 import type { Env, Task } from '../core/env.ts';
 import type { Medium } from '../core/link.ts';
 import { CHECKSUM_NONE, type Packet } from '../core/packet.ts';
+import { completeChecksum } from '../core/partial-checksum.ts';
 import type { FaultEvent } from '../trace/events.ts';
-import { completeChecksum, copyPacket, isTooBig, linkHeaderLength } from './frame.ts';
+import { copyPacket, isTooBig, linkHeaderLength } from './frame.ts';
 import { Pipe, type PipeOptions, type PipeSink } from './pipe.ts';
 
 /** Loss in bursts (Gilbert and Elliott): a channel that is good or bad, and moves between the two frame by frame. */

@@ -2,8 +2,9 @@ import { ENOBUFS } from '../base/errno.ts';
 import { Ring } from '../base/ring.ts';
 import type { Host } from '../core/host.ts';
 import type { Link } from '../core/link.ts';
-import { CHECKSUM_PARTIAL, type Packet } from '../core/packet.ts';
-import { completeChecksum, cutTcp, type SegmentSink, segmentCount } from './gso.ts';
+import type { Packet } from '../core/packet.ts';
+import { completeChecksum } from '../core/partial-checksum.ts';
+import { cutTcp, type SegmentSink, segmentCount } from './gso.ts';
 import { tracePacket, traceQueue } from './packet-trace.ts';
 
 /** What an interface has sent, in the words of /proc/net/dev. */
@@ -40,7 +41,7 @@ export class Egress implements SegmentSink {
   /** Takes a frame that is complete but for what offloads do; 0, or -ENOBUFS when (a part of) it was dropped. */
   send(packet: Packet): number {
     if (packet.gsoSize > 0) return this.sendSuper(packet);
-    if (packet.checksumState === CHECKSUM_PARTIAL && !this.link.offloads.checksum) completeChecksum(packet);
+    if (!this.link.offloads.checksum) completeChecksum(packet);
     return this.put(packet);
   }
 
@@ -79,7 +80,7 @@ export class Egress implements SegmentSink {
       return this.send(packet);
     }
     if (fits) {
-      if (packet.checksumState === CHECKSUM_PARTIAL && !offloads.checksum) completeChecksum(packet);
+      if (!offloads.checksum) completeChecksum(packet);
       return this.put(packet);
     }
     const dropped = this.stats.dropped;

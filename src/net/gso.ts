@@ -1,13 +1,13 @@
 /**
- * Cutting TCP super-segments over IPv4 into packets, and completing checksums: what a link without the offload needs
- * (Linux's tcp_gso_segment and skb_checksum_help).
+ * Cutting TCP super-segments over IPv4 into packets: what a link without the offload needs (Linux's tcp_gso_segment).
  * @module
  */
 
 import { seqAdd } from '../base/seq.ts';
-import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
+import { CHECKSUM_PARTIAL, HEADROOM, type Packet } from '../core/packet.ts';
+import { completeChecksum } from '../core/partial-checksum.ts';
 import type { PacketPool } from '../core/pool.ts';
-import { finishChecksum, foldChecksum } from '../wire/checksum.ts';
+import { foldChecksum } from '../wire/checksum.ts';
 import {
   fillIpv4Checksum,
   ipv4Destination,
@@ -119,16 +119,4 @@ function fillTcpChecksum(segment: Packet, checksumOffload: boolean): void {
   segment.checksumOffset = TCP_CHECKSUM;
   segment.checksumState = CHECKSUM_PARTIAL;
   if (!checksumOffload) completeChecksum(segment);
-}
-
-/** The checksum that a CHECKSUM_PARTIAL packet needs: the field holds the pseudo-header's sum, which is part of it. */
-export function partialChecksum(packet: Packet): number {
-  // UDP has no checksum 0, it means "none"; 0xffff is the same number in one's complement (RFC 768).
-  return finishChecksum(packet.sum(packet.l4, packet.end, 0)) || 0xffff;
-}
-
-/** Completes the transport checksum of a CHECKSUM_PARTIAL packet. */
-export function completeChecksum(packet: Packet): void {
-  packet.view.setUint16(packet.l4 + packet.checksumOffset, partialChecksum(packet));
-  packet.checksumState = CHECKSUM_VERIFIED;
 }

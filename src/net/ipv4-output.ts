@@ -5,7 +5,8 @@
 import { EMSGSIZE, ENOBUFS } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
 import type { IpSendOptions } from '../core/network.ts';
-import { CHECKSUM_PARTIAL, type Packet } from '../core/packet.ts';
+import type { Packet } from '../core/packet.ts';
+import { completeChecksum } from '../core/partial-checksum.ts';
 import type { IpAddress } from '../wire/address.ts';
 import { BROADCAST_MAC_HIGH, BROADCAST_MAC_LOW, ETHERTYPE_IPV4 } from '../wire/ethernet.ts';
 import {
@@ -17,7 +18,7 @@ import {
 } from '../wire/ipv4.ts';
 import { tcpHeaderLength } from '../wire/tcp.ts';
 import { fragmentDataSize, makeFragment } from './fragment.ts';
-import { completeChecksum, segmentCount } from './gso.ts';
+import { segmentCount } from './gso.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { NeighborTable } from './neighbor.ts';
 import type { IpRoute } from './router.ts';
@@ -111,7 +112,7 @@ export class Ipv4Output {
     const size = fragmentDataSize(mtu, headerLength);
     // A super-segment is cut into segments that fit, or not at all.
     if (size === 0 || packet.gsoSize > 0) return this.tooBig(packet);
-    if (packet.checksumState === CHECKSUM_PARTIAL) completeChecksum(packet);
+    completeChecksum(packet);
     const length = packet.end - packet.l3 - headerLength;
     let result = 0;
     for (let at = 0; at < length && result === 0; at += size) {

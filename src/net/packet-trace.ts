@@ -2,8 +2,8 @@ import { toHex } from '../base/hex.ts';
 import type { Host } from '../core/host.ts';
 import type { Medium } from '../core/link.ts';
 import { CHECKSUM_PARTIAL, type Packet } from '../core/packet.ts';
+import { partialChecksum } from '../core/partial-checksum.ts';
 import { TRACE_PACKET, TRACE_QUEUE } from '../trace/events.ts';
-import { partialChecksum } from './gso.ts';
 
 /**
  * Reports the frame in bytes[start, end) to the trace, when someone listens. A checksum that is left to the link is

@@ -1,5 +1,5 @@
 /**
- * Capture files: `import { pcapSink, readPcap } from 'ethertype/pcap'`.
+ * Capture files: `import { PcapWriter, readPcap } from 'ethertype/pcap'`.
  * @module
  */
 export {
@@ -14,4 +14,3 @@ export {
   pcapRecord,
   readPcap,
 } from './pcap.ts';
-export { type PcapSinkOptions, pcapSink } from './sink.ts';

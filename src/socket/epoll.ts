@@ -59,9 +59,10 @@ export class Epoll extends File {
   /** epoll_wait(2) without waiting: fills `events` with at most `max`; returns how many. */
   collect(events: EpollEvent[], max: number): number {
     events.length = 0;
-    // What stays ready goes to the end of the line, so that a small `max` starves nobody.
-    for (const item of [...this.readyItems]) {
-      if (events.length === max) break;
+    // What stays ready goes to the end of the line, so that a small `max` starves nobody; each is looked at once.
+    let left = this.readyItems.size;
+    for (const item of this.readyItems) {
+      if (left-- === 0 || events.length === max) break;
       this.readyItems.delete(item);
       const bits = item.readyBits();
       if (bits === 0) continue;

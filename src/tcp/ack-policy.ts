@@ -16,11 +16,16 @@ const DELAYED_ACK_IDLE_MAX_US = 500_000;
 const QUICK_ACKS_MAX = 16;
 
 /** Sends the next ACKs at once: the peer may be in slow start. */
-export function enterQuickAck(tcb: Tcb, max: number = QUICK_ACKS_MAX): void {
-  const quick = Math.max(Math.floor(tcb.rcvWnd / (2 * tcb.rcvMss)), 2);
-  tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, max));
+export function enterQuickAck(tcb: Tcb): void {
+  addQuickAcks(tcb);
   tcb.pingPong = false;
   tcb.atoUs = DELAYED_ACK_MIN_US;
+}
+
+/** As many as half of the window has segments; a dialogue that the user declared interactive stays so. */
+function addQuickAcks(tcb: Tcb): void {
+  const quick = Math.max(Math.floor(tcb.rcvWnd / (2 * tcb.rcvMss)), 2);
+  tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, QUICK_ACKS_MAX));
 }
 
 /** Data arrived: learns the rhythm of the peer's segments, and that an ACK is owed. */
@@ -29,7 +34,8 @@ export function noteDataReceived(tcb: Tcb, length: number): void {
   tcb.ackPending = true;
   learnSegmentSize(tcb, length);
   if (tcb.atoUs === 0) {
-    enterQuickAck(tcb);
+    addQuickAcks(tcb);
+    tcb.atoUs = DELAYED_ACK_MIN_US;
   } else {
     const gapUs = nowUs - tcb.lastReceivedUs;
     if (gapUs <= DELAYED_ACK_MIN_US / 2) {
@@ -38,7 +44,7 @@ export function noteDataReceived(tcb: Tcb, length: number): void {
       tcb.atoUs = Math.min(tcb.atoUs / 2 + gapUs, tcb.rtoUs);
     } else if (gapUs > tcb.rtoUs) {
       // A long pause: the sender has probably restarted from a small window.
-      enterQuickAck(tcb);
+      addQuickAcks(tcb);
     }
   }
   tcb.lastReceivedUs = nowUs;
@@ -78,9 +84,12 @@ export function ackWasSent(tcb: Tcb): void {
   settle(tcb);
 }
 
-/** Data went out and carried the ACK. */
+/**
+ * Data went out and carried the ACK. When something waits behind a gap, or came twice, that is not enough: data carries no
+ * SACK blocks, and does not count as a duplicate ACK (RFC 5681 section 2).
+ */
 export function delayedAckCarried(tcb: Tcb): void {
-  if (tcb.ackPending) settle(tcb);
+  if (tcb.ackPending && !tcb.receiveQueue.hasGap && tcb.dsackStart === tcb.dsackEnd) settle(tcb);
 }
 
 /** The delayed-ACK timer went off: the peer is not interactive after all, or slow. */

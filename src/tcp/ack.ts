@@ -20,7 +20,7 @@ export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
   const { host } = tcb.context;
   if (seqGt(segment.ack, tcb.sndNxt)) {
     host.dropped('tcp', 'TCP_ACK_UNSENT_DATA');
-    sendAck(tcb);
+    challengeAck(tcb);
     return false;
   }
   const oldest = (tcb.sndUna - Math.max(tcb.maxSndWnd, 1)) | 0;
@@ -32,11 +32,26 @@ export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
   return true;
 }
 
-/** Sends a challenge ACK within its limits (RFC 5961 section 7). */
+/** Sends a challenge ACK within its limits: of this connection, and of all together (RFC 5961 section 7). */
 export function challengeAck(tcb: Tcb): void {
-  if (!tcb.context.mayChallenge()) return;
+  if (!mayAnswerInvalid(tcb, 'TCPACKSkippedChallenge') || !tcb.context.mayChallenge()) return;
   tcb.context.host.mib.TcpExt.TCPChallengeACK++;
   sendAck(tcb);
+}
+
+/** Whether one more ACK may answer a segment that is out of place: one in tcp_invalid_ratelimit. Counts it as sent. */
+export function mayAnswerInvalid(
+  tcb: Tcb,
+  skipped: 'TCPACKSkippedChallenge' | 'TCPACKSkippedPAWS' | 'TCPACKSkippedSeq',
+): boolean {
+  const { sysctl, mib } = tcb.context.host;
+  const sinceUs = tcb.nowUs - tcb.lastOutOfWindowAckUs;
+  if (tcb.lastOutOfWindowAckUs !== 0 && sinceUs < sysctl.tcp_invalid_ratelimit * 1000) {
+    mib.TcpExt[skipped]++;
+    return false;
+  }
+  tcb.lastOutOfWindowAckUs = tcb.nowUs;
+  return true;
 }
 
 /** Processes an acceptable acknowledgement: SND.UNA, round-trip time, SACK, recovery, congestion and send window. */
@@ -65,6 +80,7 @@ export function processAck(tcb: Tcb, segment: Segment): void {
   tcb.context.host.mib.TcpExt.TCPDelivered += outcome.delivered;
   if (outcome.advanced) {
     tcb.retransmits = 0;
+    tcb.retransmitStampUs = 0;
     armRetransmit(tcb, true);
     tcb.output.confirmed();
     tuneSendBuffer(tcb);
@@ -165,7 +181,9 @@ function growWindow(tcb: Tcb, outcome: AckOutcome, limited: boolean): void {
 
 /** Nothing was in flight: the acknowledgement answers a probe, or opens a closed window. */
 function windowAfterProbe(tcb: Tcb): void {
-  if (tcb.unsent === 0 || seqDiff(tcb.sndWndEnd, tcb.sndNxt) >= Math.min(tcb.unsent, tcb.mss)) {
+  const finDue = tcb.finQueued && !tcb.finSent;
+  const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
+  if (tcb.unsent === 0 ? !finDue || window > 0 : window >= Math.min(tcb.unsent, tcb.mss)) {
     tcb.backoff = 0;
     stopTimer(tcb, TIMER_PERSIST);
   } else {

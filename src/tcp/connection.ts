@@ -68,6 +68,8 @@ export class TcpConnection extends Tcb {
     const { synAckSentUs, synAckRetransmits } = handshake;
     const marks = TX_SYN | (synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
     this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
+    // The peer's ACK of our SYN is no acknowledged byte; an active open counts it (both as Linux).
+    this.bytesAcked = -1;
     this.context.host.mib.Tcp.PassiveOpens++;
   }
 

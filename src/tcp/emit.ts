@@ -2,7 +2,7 @@
  * Building the segments a connection sends: header fields, options, window.
  * @module
  */
-import { type Seq, seqDiff } from '../base/seq.ts';
+import { type Seq, seqDiff, seqGt } from '../base/seq.ts';
 import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
 import type { OutSegment } from './segment.ts';
@@ -30,12 +30,20 @@ export function emitSyn(tcb: Tcb): void {
 
 /** Sends an ACK without data, with SACK blocks when something waits behind a gap. */
 export function sendAck(tcb: Tcb): void {
-  const out = tcb.context.out.begin(tcb.sndNxt, tcb.rcvNxt, ACK);
+  const out = tcb.context.out.begin(acceptableSeq(tcb), tcb.rcvNxt, ACK);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
   if (tcb.sack) putSack(tcb, out);
   ackWasSent(tcb);
   emit(tcb, out);
+}
+
+/**
+ * SND.NXT, or the end of the peer's window when the peer has taken a part of it back: beyond it the peer would not accept
+ * even an ACK.
+ */
+function acceptableSeq(tcb: Tcb): Seq {
+  return seqGt(tcb.sndNxt, tcb.sndWndEnd) ? tcb.sndWndEnd : tcb.sndNxt;
 }
 
 /** A window probe or keepalive: an old sequence number without data, which the peer must answer. */
@@ -48,7 +56,7 @@ export function sendProbe(tcb: Tcb): void {
 
 /** Sends a reset that the peer will accept (RFC 9293 section 3.10.5). */
 export function sendReset(tcb: Tcb): void {
-  const out = tcb.context.out.begin(tcb.sndNxt, tcb.rcvNxt, RST | ACK);
+  const out = tcb.context.out.begin(acceptableSeq(tcb), tcb.rcvNxt, RST | ACK);
   if (tcb.timestamps) putTimestamps(tcb, out);
   emit(tcb, out);
 }

@@ -13,7 +13,7 @@ import { ECONNREFUSED, ECONNRESET, EPIPE } from '../base/errno.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
-import { acceptableAck, acknowledgesNew, challengeAck, processAck } from './ack.ts';
+import { acceptableAck, acknowledgesNew, challengeAck, mayAnswerInvalid, processAck } from './ack.ts';
 import { ackDueNow } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
 import { sendAck, sendReset } from './emit.ts';
@@ -25,6 +25,8 @@ import { synSentInput } from './syn-sent.ts';
 import type { Tcb } from './tcb.ts';
 import { setTimer, TIMER_FIN_WAIT_2, TIMER_KEEPALIVE } from './timers.ts';
 
+/** The time-out to begin with when the handshake gave no measurement (RFC 6298 section 5.7), in microseconds. */
+const RTO_FALLBACK_US = 3_000_000;
 /** Days after which a remembered timestamp says nothing any more (RFC 7323 section 5.5), in microseconds. */
 const PAWS_IDLE_MAX_US = 24 * 86400 * 1e6;
 
@@ -74,7 +76,6 @@ function checkSequence(tcb: Tcb, segment: Segment): boolean {
     }
     return false;
   }
-  noteTimestamp(tcb, segment);
   return true;
 }
 
@@ -103,7 +104,7 @@ function simultaneousSynAck(tcb: Tcb, segment: Segment): boolean {
   );
 }
 
-/** RFC 7323 section 4.3: TS.Recent follows the segment that spans the last ACK sent. */
+/** RFC 7323 section 4.3: TS.Recent follows the segment that spans the last ACK sent, once its own ACK was checked. */
 function noteTimestamp(tcb: Tcb, segment: Segment): void {
   if (!tcb.timestamps || !segment.options.timestamps) return;
   if (!seqLe(segment.seq, tcb.rcvWup)) return;
@@ -124,13 +125,8 @@ function acknowledgeUnacceptable(
       setDsack(tcb, segment.seq, seqGt(end, tcb.rcvNxt) ? tcb.rcvNxt : end);
       host.mib.TcpExt.DelayedACKLost++;
     }
-  } else if (!segment.has(FIN)) {
-    const sinceUs = tcb.nowUs - tcb.lastOutOfWindowAckUs;
-    if (tcb.lastOutOfWindowAckUs !== 0 && sinceUs < host.sysctl.tcp_invalid_ratelimit * 1000) {
-      host.mib.TcpExt[skipped]++;
-      return;
-    }
-    tcb.lastOutOfWindowAckUs = tcb.nowUs;
+  } else if (!segment.has(FIN) && !mayAnswerInvalid(tcb, skipped)) {
+    return;
   }
   sendAck(tcb);
 }
@@ -177,6 +173,7 @@ function checkAck(tcb: Tcb, segment: Segment): boolean {
   }
   if (tcb.state === 'SYN_RCVD') return acknowledgeSyn(tcb, segment);
   if (!acceptableAck(tcb, segment)) return false;
+  noteTimestamp(tcb, segment);
   processAck(tcb, segment);
   if (tcb.finAcked) acknowledgeFin(tcb);
   return !isOver(tcb);
@@ -191,6 +188,7 @@ function acknowledgeSyn(tcb: Tcb, segment: Segment): boolean {
     return false;
   }
   changeState(tcb, segment.has(SYN) ? 'receive SYN,ACK' : 'receive ACK of SYN');
+  noteTimestamp(tcb, segment);
   processAck(tcb, segment);
   established(tcb);
   return true;
@@ -205,9 +203,21 @@ export function established(tcb: Tcb): void {
   tcb.retransmitStampUs = 0;
   tcb.softError = 0;
   updateMss(tcb);
+  startSending(tcb);
   if (tcb.settings.keepAlive) restartKeepalive(tcb);
   if (tcb.finQueued && tcb.state === 'ESTABLISHED') changeState(tcb, 'close');
   tcb.output.ready(POLLOUT);
+}
+
+/** What a lost SYN or SYN-ACK says of the path before anything else is known of it. */
+function startSending(tcb: Tcb): void {
+  // RFC 6298 section 5.7: no measurement, because something was sent twice.
+  if (tcb.srttUs === 0) {
+    tcb.rtoUs = RTO_FALLBACK_US;
+    tcb.backoff = 0;
+  }
+  // RFC 5681 section 3.1, and RFC 6928 section 2 for one loss alone.
+  if (tcb.totalRetrans > 1) tcb.cwnd = 1;
 }
 
 /** Our FIN has arrived: FIN-WAIT-1, CLOSING and LAST-ACK move on. */

@@ -45,11 +45,16 @@ function sendNew(tcb: Tcb): void {
     if (tcb.flight.packetsOut === 0 && !sent) restartAfterIdle(tcb);
     const length = sendable(tcb, unsent, finDue);
     if (length < 0) break;
-    sendData(tcb, length, finDue && length === unsent);
+    sendData(tcb, length, finDue && finFits(tcb, length, unsent));
     sent = true;
   }
   if (sent) armRetransmit(tcb, false);
   else armPersist(tcb);
+}
+
+/** Whether the FIN goes out behind the last `length` bytes: it takes a place in the peer's window as a byte does. */
+function finFits(tcb: Tcb, length: number, unsent: number): boolean {
+  return length === unsent && seqDiff(tcb.sndWndEnd, tcb.sndNxt) > length;
 }
 
 /** How many bytes of the unsent data go out now, as one segment or super-segment; -1 when nothing may (0: a FIN). */
@@ -61,7 +66,7 @@ function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
   }
   const { mss } = tcb;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
-  if (window < Math.min(unsent + (finDue ? 1 : 0), mss)) return -1;
+  if (window < Math.min(Math.max(unsent, 1), mss)) return -1;
   const most = Math.min(unsent, window, quota * mss, Math.max(BURST_MAX, mss));
   const full = most - (most % mss);
   if (most < unsent || full === unsent) return full;
@@ -81,6 +86,7 @@ function holdBack(tcb: Tcb, finDue: boolean): boolean {
 /** Emits `length` bytes at SND.NXT, with the FIN behind them when `fin`. */
 function sendData(tcb: Tcb, length: number, fin: boolean): void {
   const { context, flight } = tcb;
+  if (flight.packetsOut === 0) tcb.congestion.onRestart(tcb, tcb.nowUs - tcb.lastSentUs, tcb.nowUs);
   const seq = tcb.sndNxt;
   const end = (seq + length) | 0;
   const { mss, nowUs } = tcb;
@@ -124,7 +130,6 @@ function noteSent(tcb: Tcb, segments: number, length: number): void {
 function restartAfterIdle(tcb: Tcb): void {
   const idleUs = tcb.nowUs - tcb.lastSentUs;
   if (tcb.lastSentUs === 0 || idleUs <= tcb.rtoUs) return;
-  tcb.congestion.onRestart(tcb, idleUs);
   const { sysctl } = tcb.context.host;
   if (!sysctl.tcp_slow_start_after_idle) return;
   const restart = Math.min(sysctl.ethertype_init_cwnd, tcb.cwnd);
@@ -139,7 +144,7 @@ export function sendForced(tcb: Tcb): boolean {
   const finDue = tcb.finQueued && !tcb.finSent;
   const length = Math.min(tcb.unsent, window, tcb.mss);
   if (length < 0 || (length === 0 && !(finDue && tcb.unsent === 0 && window > 0))) return false;
-  sendData(tcb, length, finDue && length === tcb.unsent);
+  sendData(tcb, length, finDue && finFits(tcb, length, tcb.unsent));
   armRetransmit(tcb, true);
   return true;
 }

@@ -85,6 +85,12 @@ export class ReceiveQueue {
     return this.ranges.find(range => seqLe(range.start, start) && seqGe(range.end, end)) ?? null;
   }
 
+  /** Makes a range the first that is reported: something of it came again (RFC 2883 section 4.2). */
+  promote(range: OutOfOrderRange): void {
+    this.forget(range);
+    this.remember(range);
+  }
+
   /** Copies up to `into.length` bytes out; removes them unless `peek`. Returns how many. */
   read(into: Uint8Array, start: number, end: number, peek: boolean): number {
     const n = Math.min(end - start, this.bytes.length);
@@ -116,9 +122,13 @@ export class ReceiveQueue {
     };
     ranges.splice(from, to - from, range);
     for (const old of merged) this.forget(old);
+    this.remember(range);
+    return true;
+  }
+
+  private remember(range: OutOfOrderRange): void {
     this.recent.unshift(range);
     if (this.recent.length > SACK_BLOCKS_MAX) this.recent.pop();
-    return true;
   }
 
   private forget(range: OutOfOrderRange): void {

@@ -15,10 +15,10 @@ export function receiveText(tcb: Tcb, segment: Segment): boolean {
   const { context } = tcb;
   const windowEnd = (tcb.rcvNxt + tcb.rcvWndLeft) | 0;
   const textEnd = (segment.seq + segment.dataLength) | 0;
-  const fin = segment.has(FIN);
+  noteFin(tcb, segment, textEnd, windowEnd);
   if (seqLe(textEnd, tcb.rcvNxt) && segment.dataLength > 0) {
     receiveOld(tcb, segment.seq, textEnd);
-    return fin && textEnd === tcb.rcvNxt;
+    return isFinNext(tcb);
   }
   const from = seqMax(segment.seq, tcb.rcvNxt);
   const to = seqMin(textEnd, windowEnd);
@@ -35,7 +35,20 @@ export function receiveText(tcb: Tcb, segment: Segment): boolean {
     if (from === tcb.rcvNxt) receiveInOrder(tcb, segment, start, end);
     else receiveOutOfOrder(tcb, segment, from, start, end);
   }
-  return fin && textEnd === tcb.rcvNxt && to === textEnd;
+  return isFinNext(tcb);
+}
+
+/** A FIN may come before what it follows: where it stands is remembered until everything is there. */
+function noteFin(tcb: Tcb, segment: Segment, textEnd: Seq, windowEnd: Seq): void {
+  if (!segment.has(FIN) || seqLt(textEnd, tcb.rcvNxt) || seqGt(textEnd, windowEnd)) return;
+  tcb.finSeq = textEnd;
+  tcb.finKnown = true;
+  // The peer learns at once that something is missing (RFC 5681 section 4.2).
+  if (textEnd !== tcb.rcvNxt) owesAckNow(tcb);
+}
+
+function isFinNext(tcb: Tcb): boolean {
+  return tcb.finKnown && tcb.finSeq === tcb.rcvNxt;
 }
 
 /** The FIN is the next thing in sequence: RCV.NXT moves over it. */
@@ -84,6 +97,7 @@ function receiveOutOfOrder(tcb: Tcb, segment: Segment, seq: Seq, start: number, 
   const known = receiveQueue.covering(seq, dataEnd);
   tcb.ackPending = true;
   if (known !== null) {
+    receiveQueue.promote(known);
     setDsack(tcb, seq, dataEnd);
     TcpExt.TCPOFOMerge++;
     return;

@@ -7,7 +7,7 @@
  *     any ----- retransmission time-out -----> Loss -------- highSeq acknowledged ---> Open
  * @module
  */
-import { seqDiff, seqGe, seqGt } from '../base/seq.ts';
+import { seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
 import { TRACE_CWND } from '../trace/events.ts';
 import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import type { CaState, Tcb } from './tcb.ts';
@@ -31,13 +31,13 @@ export interface AckOutcome {
 export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): void {
   const { flight } = tcb;
   if (!tcb.sack) countDuplicates(tcb, outcome);
-  if (tcb.caState === 'Recovery' || tcb.caState === 'Loss') leaveIfRepaired(tcb);
+  if (isRepairing(tcb)) leaveIfRepaired(tcb);
   if (flight.packetsOut === 0) {
     if (tcb.caState === 'Disorder') setCaState(tcb, 'Open');
     return;
   }
   if (tcb.sack) markLostBySack(tcb, outcome.newestSentUs);
-  else if (outcome.advanced && (tcb.caState === 'Recovery' || tcb.caState === 'Loss')) markHeadLost(tcb);
+  else if (outcome.advanced && isRepairing(tcb) && seqLt(tcb.sndUna, tcb.highSeq)) markHeadLost(tcb);
   if (tcb.caState === 'Recovery') {
     reduceWindow(tcb, outcome.delivered);
     return;
@@ -46,6 +46,10 @@ export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): void {
   if (flight.lostOut > 0 || (!tcb.sack && flight.sackedOut >= tcb.reordering))
     enterRecovery(tcb, outcome.delivered);
   else setCaState(tcb, flight.sackedOut > 0 ? 'Disorder' : 'Open');
+}
+
+function isRepairing(tcb: Tcb): boolean {
+  return tcb.caState === 'Recovery' || tcb.caState === 'Loss';
 }
 
 // --- detection ------------------------------------------------------------------------------------------------
@@ -143,13 +147,11 @@ function reduceWindow(tcb: Tcb, delivered: number): void {
 
 function leaveIfRepaired(tcb: Tcb): void {
   // Without SACK wait for one more ACK: late duplicates must not begin a second recovery (RFC 6582 section 4).
-  const repaired =
-    tcb.sack || tcb.caState === 'Loss' ? seqGe(tcb.sndUna, tcb.highSeq) : seqGt(tcb.sndUna, tcb.highSeq);
+  const repaired = tcb.sack ? seqGe(tcb.sndUna, tcb.highSeq) : seqGt(tcb.sndUna, tcb.highSeq);
   const allAcked = tcb.sndUna === tcb.sndNxt;
   if (!repaired && !allAcked) return;
   if (tcb.caState === 'Recovery') tcb.cwnd = tcb.ssthresh;
   if (!tcb.sack) tcb.flight.sackedOut = 0;
-  tcb.retransmitStampUs = 0;
   setCaState(tcb, 'Open');
 }
 

@@ -19,20 +19,21 @@ export function retransmitLost(tcb: Tcb): void {
     if (flight.lostOut <= flight.retransOut || tcb.cwnd <= flight.inFlight) break;
     const segment = flight.at(index) as TxSegment;
     if ((segment.marks & (TX_LOST | TX_RETRANS | TX_SACKED)) !== TX_LOST) continue;
-    const { mib } = tcb.context.host;
-    if (tcb.caState === 'Loss') mib.TcpExt.TCPSlowStartRetrans++;
-    else mib.TcpExt.TCPFastRetrans++;
-    retransmit(tcb, index, tcb.caState === 'Loss' ? 'rto' : 'fast');
+    const loss = tcb.caState === 'Loss';
+    if (!retransmit(tcb, index, loss ? 'rto' : 'fast')) break;
+    const { TcpExt } = tcb.context.host.mib;
+    if (loss) TcpExt.TCPSlowStartRetrans++;
+    else TcpExt.TCPFastRetrans++;
     if (tcb.caState === 'Recovery') tcb.prrOut++;
     sent = true;
   }
   if (sent) armRetransmit(tcb, false);
 }
 
-/** Sends the segment at `index` of the flight again. */
-export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast' | 'probe'): void {
+/** Sends the segment at `index` of the flight again. False when the peer's window does not reach it. */
+export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast'): boolean {
   const { flight, nowUs } = tcb;
-  if (!fitSegment(tcb, index)) return;
+  if (!fitSegment(tcb, index)) return false;
   const segment = flight.at(index) as TxSegment;
   segment.sentUs = nowUs;
   segment.attempts++;
@@ -47,12 +48,13 @@ export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast' | 'pr
   if ((segment.marks & TX_SYN) !== 0) {
     mib.TcpExt.TCPSynRetrans++;
     emitSyn(tcb);
-    return;
+    return true;
   }
   const fin = (segment.marks & TX_FIN) !== 0;
   const data = fin ? length - 1 : length;
   const push = seqGe(segment.end, tcb.pushSeq) && data > 0 ? PSH : 0;
   emitData(tcb, segment.seq, data, (fin ? FIN : 0) | push | ACK);
+  return true;
 }
 
 /**
@@ -73,7 +75,7 @@ function fitSegment(tcb: Tcb, index: number): boolean {
   return true;
 }
 
-function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: 'rto' | 'fast' | 'probe'): void {
+function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: 'rto' | 'fast'): void {
   const { trace, name } = tcb.context.host;
   if (trace === null || (trace.wants & TRACE_RETRANSMIT) === 0) return;
   const { local, remote } = tcb.output;
@@ -99,8 +101,15 @@ export function armRetransmit(tcb: Tcb, restart: boolean): void {
   }
   stopTimer(tcb, TIMER_PERSIST);
   if (restart || !isTimerSet(tcb, TIMER_RETRANSMIT)) {
-    setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + backedOffRto(tcb));
+    setTimer(tcb, TIMER_RETRANSMIT, Math.min(tcb.nowUs + backedOffRto(tcb), userTimeoutUs(tcb)));
   }
+}
+
+/** When TCP_USER_TIMEOUT ends the connection, in microseconds; it counts from the first retransmission (as Linux). */
+function userTimeoutUs(tcb: Tcb): number {
+  const { retransmitStampUs, settings } = tcb;
+  if (retransmitStampUs === 0 || settings.userTimeoutUs === 0) return Number.POSITIVE_INFINITY;
+  return retransmitStampUs + settings.userTimeoutUs;
 }
 
 /** Data waits, nothing is in flight: the peer's window is closed, or Nagle or a cork holds a rest back. */

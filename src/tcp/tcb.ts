@@ -90,6 +90,9 @@ export abstract class Tcb implements Timer {
   readonly receiveQueue: ReceiveQueue;
   /** The sequence number of the next byte that the user reads. */
   copiedSeq: Seq = 0;
+  /** Where the peer's FIN stands, once one has come; and whether it was taken in its turn. */
+  finSeq: Seq = 0;
+  finKnown = false;
   finReceived = false;
 
   // What the handshake agreed on.

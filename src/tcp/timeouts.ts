@@ -67,8 +67,14 @@ function isTooLong(tcb: Tcb): boolean {
     return tcb.retransmits >= limit || isUserTimeout(tcb, userTimeoutUs);
   }
   if (userTimeoutUs > 0) return isUserTimeout(tcb, userTimeoutUs);
+  if (isWindowTakenBack(tcb)) return false;
   const retries = tcb.orphan ? orphanRetries(tcb) : sysctl.tcp_retries2;
   return isUserTimeout(tcb, backoffSum(tcb, retries));
+}
+
+/** The peer has closed a window that we had used, and answers: our retransmissions are probes (RFC 9293 MUST-36). */
+function isWindowTakenBack(tcb: Tcb): boolean {
+  return tcb.sndWnd === 0 && !tcb.orphan && tcb.nowUs - tcb.lastAckReceivedUs <= rtoMaxUs(tcb);
 }
 
 function isUserTimeout(tcb: Tcb, limitUs: number): boolean {
@@ -104,9 +110,11 @@ function persistTimeout(tcb: Tcb): void {
   }
   const { sysctl, mib } = tcb.context.host;
   const limit = tcb.orphan ? sysctl.tcp_orphan_retries : sysctl.tcp_retries2;
+  // A peer that keeps its window closed for ever cannot hold a connection that nobody owns any more.
+  const tooPatient = tcb.orphan && tcb.backoff >= limit && backedOffRto(tcb) >= rtoMaxUs(tcb);
   const silentUs = tcb.nowUs - Math.max(tcb.lastAckReceivedUs, tcb.lastSentUs);
   const { userTimeoutUs } = tcb.settings;
-  if (tcb.probesOut >= limit || (userTimeoutUs > 0 && tcb.probesOut > 0 && silentUs >= userTimeoutUs)) {
+  if (tooPatient || tcb.probesOut >= limit || (userTimeoutUs > 0 && tcb.probesOut > 0 && silentUs >= userTimeoutUs)) {
     giveUp(tcb);
     return;
   }

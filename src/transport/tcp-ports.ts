@@ -123,11 +123,9 @@ export class TcpPorts {
   }
 
   private at(port: number): readonly PortBinding[] {
-    return this.bound.get(port) ?? NONE;
+    return this.bound.get(port) ?? [];
   }
 }
-
-const NONE: readonly PortBinding[] = [];
 
 function overlaps(a: IpAddress, b: IpAddress): boolean {
   return a.isUnspecified || b.isUnspecified || a.equals(b);

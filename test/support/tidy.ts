@@ -26,7 +26,7 @@ const ORDER = [
 const WINGS: Record<string, readonly string[]> = {
   pcap: ['base', 'wire'],
   dissect: ['base', 'wire'],
-  view: ['base', 'wire', 'trace', 'dissect'],
+  view: ['base', 'wire', 'trace', 'dissect', 'pcap'],
 };
 
 /** Folders that touch the outside world and may import any other. */

@@ -22,8 +22,8 @@ export interface CongestionControl {
   onLoss(state: CongestionState, nowUs: number): number;
   /** The retransmission timer went off: `onLoss` was called before. */
   onTimeout(state: CongestionState, nowUs: number): void;
-  /** Sending again after `idleUs` of silence. */
-  onRestart(state: CongestionState, idleUs: number): void;
+  /** Data is sent after `idleUs` in which nothing was in flight. */
+  onRestart(state: CongestionState, idleUs: number, nowUs: number): void;
 }
 
 /** The smallest window that a loss leaves. */

@@ -25,6 +25,8 @@ export class Cubic implements CongestionControl {
   private origin = 0;
   /** What Reno's window would be now (section 4.3). */
   private wEst = 0;
+  /** The window when ssthresh was last set: cwnd_prior. */
+  private prior = 0;
 
   onAck(state: CongestionState, acked: number, nowUs: number): void {
     const left = state.cwnd < state.ssthresh ? slowStart(state, acked) : acked;
@@ -35,18 +37,21 @@ export class Cubic implements CongestionControl {
 
   onLoss(state: CongestionState): number {
     this.epochUs = 0;
+    this.prior = state.cwnd;
     // Fast convergence (section 4.7): a flow that lost below its last maximum leaves room for newcomers.
     this.wMax = state.cwnd < this.wMax ? (state.cwnd * (1 + BETA)) / 2 : state.cwnd;
     return Math.max(Math.floor(state.cwnd * BETA), SSTHRESH_MIN);
   }
 
+  /** The next avoidance phase grows from the window it begins with (section 4.8). */
   onTimeout(): void {
     this.epochUs = 0;
+    this.wMax = 0;
   }
 
   /** An idle time does not count as time since the loss (section 5.8). */
-  onRestart(_state: CongestionState, idleUs: number): void {
-    if (this.epochUs !== 0) this.epochUs += idleUs;
+  onRestart(_state: CongestionState, idleUs: number, nowUs: number): void {
+    if (this.epochUs !== 0) this.epochUs = Math.min(this.epochUs + idleUs, nowUs);
   }
 
   private startEpoch(state: CongestionState, nowUs: number): void {
@@ -61,7 +66,8 @@ export class Cubic implements CongestionControl {
     const { cwnd } = state;
     const t = (nowUs - this.epochUs + state.minRttUs) / 1e6;
     const target = Math.min(this.origin + C * (t - this.k) ** 3, 1.5 * cwnd);
-    this.wEst += (ALPHA * acked) / cwnd;
+    // At the rate that gave the old window back, Reno's own rate is fair (section 4.3).
+    this.wEst += ((this.wEst < this.prior ? ALPHA : 1) * acked) / cwnd;
     const goal = Math.max(target, this.wEst);
     return goal > cwnd ? Math.max(cwnd / (goal - cwnd), 2) : 100 * cwnd;
   }

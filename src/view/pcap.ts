@@ -1,7 +1,7 @@
 import { fromHex } from '../base/hex.ts';
+import { LINKTYPE_ETHERNET, type PcapOptions, PcapWriter } from '../pcap/pcap.ts';
 import { TRACE_PACKET } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
-import { LINKTYPE_ETHERNET, type PcapOptions, PcapWriter } from './pcap.ts';
 
 const ETHERNET_HEADER = 14;
 

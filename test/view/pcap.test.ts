@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toHex } from '../../src/base/hex.ts';
 import { LINKTYPE_RAW, readPcap } from '../../src/pcap/pcap.ts';
-import { type PcapSinkOptions, pcapSink } from '../../src/pcap/sink.ts';
 import { type PacketEvent, TRACE_PACKET, type TraceEvent } from '../../src/trace/events.ts';
+import { type PcapSinkOptions, pcapSink } from '../../src/view/pcap.ts';
 
 const FRAME: PacketEvent = {
   type: 'packet',
