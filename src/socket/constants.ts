@@ -120,6 +120,9 @@ export const SIOCOUTQNSD = 0x894b;
 // poll(2): what POLLIN and POLLOUT mean on a socket, under their other names.
 export const POLLRDNORM = 0x040;
 export const POLLWRNORM = 0x100;
+/** Priority bands, which no socket here has: accepted, never reported. */
+export const POLLRDBAND = 0x080;
+export const POLLWRBAND = 0x200;
 
 // epoll(7)
 export const EPOLL_CTL_ADD = 1;

@@ -8,10 +8,11 @@ import { emitSyn, sendAck, sendReset } from './emit.ts';
 import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
 import { flush, isWritable, updateMss, writableBytes } from './output.ts';
-import { armRetransmit, retransmit } from './retransmit.ts';
+import { markTooBigLost } from './recovery.ts';
+import { armRetransmit } from './retransmit.ts';
 import type { Segment } from './segment.ts';
 import type { TcpSettings } from './settings.ts';
-import { maySend } from './state.ts';
+import { isSynchronized, maySend } from './state.ts';
 import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
@@ -23,7 +24,7 @@ export interface Handshake {
   /** The window and the scale that the SYN-ACK offered. */
   rcvWnd: number;
   rcvWscale: number;
-  /** When the SYN-ACK was first sent, and whether it was sent again: for the first round-trip time. */
+  /** When the SYN-ACK was first sent (0: not known), and how often again: for the first round-trip time. */
   synAckSentUs: number;
   synAckRetransmits: number;
 }
@@ -66,7 +67,8 @@ export class TcpConnection extends Tcb {
     this.rcvSsthresh = handshake.rcvWnd;
     this.sndNxt = (this.iss + 1) | 0;
     const { synAckSentUs, synAckRetransmits } = handshake;
-    const marks = TX_SYN | (synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
+    const marks = TX_SYN | (synAckSentUs === 0 || synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
+    this.totalRetrans = synAckRetransmits;
     this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
     // The peer's ACK of our SYN is no acknowledged byte; an active open counts it (both as Linux).
     this.bytesAcked = -1;
@@ -89,11 +91,9 @@ export class TcpConnection extends Tcb {
     updateMss(this);
   }
 
-  /** An ICMP message says that the path takes only `mtu` bytes: what is too big is cut and sent again (RFC 1191). */
-  reduceMtu(mtu: number): void {
-    if (mtu >= this.pathMtu) return;
-    this.setPath(mtu, this.gsoMaxSize);
-    if (this.flight.packetsOut > 0 && this.state !== 'SYN_SENT') retransmit(this, 0, 'probe');
+  /** The path has become smaller: what is in flight and too big for it is cut and sent again at once (RFC 1191). */
+  retransmitTooBig(): void {
+    if (isSynchronized(this.state) && markTooBigLost(this)) flush(this);
   }
 
   /** Any other ICMP error: fatal while connecting, otherwise remembered for a time-out (RFC 9293 section 3.9.2.2). */
@@ -166,8 +166,9 @@ export class TcpConnection extends Tcb {
     if (this.state === 'SYN_SENT') return;
     this.more = false;
     this.pushSeq = this.writeSeq;
-    // In SYN_RCVD the FIN waits for ESTABLISHED (RFC 9293 section 3.10.4).
-    if (!maySend(this.state)) return;
+    // In SYN_RCVD a FIN with data before it waits for ESTABLISHED (RFC 9293 section 3.10.4).
+    const alone = this.state === 'SYN_RCVD' && this.sendQueue.length === 0;
+    if (!maySend(this.state) && !alone) return;
     changeState(this, 'close');
     flush(this);
   }
@@ -199,12 +200,9 @@ export class TcpConnection extends Tcb {
   abort(): void {
     this.orphan = true;
     this.receiveQueue.clear();
-    if (this.state === 'CLOSED') return;
-    if (this.state === 'SYN_SENT' || this.state === 'TIME_WAIT') {
-      endConnection(this, 'abort', ECONNRESET);
-      return;
-    }
-    sendReset(this);
+    // What remains in TIME_WAIT is the transport's.
+    if (this.state === 'CLOSED' || this.state === 'TIME_WAIT') return;
+    if (this.state !== 'SYN_SENT') sendReset(this);
     endConnection(this, 'abort', ECONNRESET);
   }
 
@@ -250,6 +248,7 @@ export class TcpConnection extends Tcb {
       this.congestion = createCongestionControl(settings.congestion) ?? this.congestion;
     }
     if (settings.maxSeg !== before.maxSeg) updateMss(this);
+    this.windowClamp = settings.windowClamp;
     if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
       this.applyKeepAlive();
     if ((settings.noDelay && !before.noDelay) || (before.cork && !settings.cork)) this.push();
@@ -273,6 +272,7 @@ export class TcpConnection extends Tcb {
   /** What Nagle or a cork held back goes out. */
   private push(): void {
     this.pushSeq = this.writeSeq;
+    this.more = false;
     if (this.state === 'ESTABLISHED' || this.state === 'CLOSE_WAIT') flush(this);
   }
 

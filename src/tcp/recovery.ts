@@ -179,6 +179,27 @@ export function enterLoss(tcb: Tcb): void {
   setCaState(tcb, 'Loss');
 }
 
+/**
+ * The path takes less than before: every segment that is too big for it is lost, though no congestion is to blame (Linux's
+ * tcp_simple_retransmit). True when there was one.
+ */
+export function markTooBigLost(tcb: Tcb): boolean {
+  const { flight } = tcb;
+  for (let index = 0; index < flight.packetsOut; index++) {
+    const segment = flight.at(index) as TxSegment;
+    if (seqDiff(segment.end, segment.seq) <= tcb.mss || (segment.marks & TX_SACKED) !== 0) continue;
+    flight.unmark(segment, TX_RETRANS);
+    flight.mark(segment, TX_LOST);
+  }
+  if (flight.lostOut === 0) return false;
+  if (!tcb.sack) flight.sackedOut = Math.min(flight.sackedOut, flight.packetsOut - flight.lostOut);
+  if (tcb.caState !== 'Loss') {
+    tcb.highSeq = tcb.sndNxt;
+    setCaState(tcb, 'Loss');
+  }
+  return true;
+}
+
 function setCaState(tcb: Tcb, state: CaState): void {
   if (tcb.caState === state) return;
   tcb.caState = state;

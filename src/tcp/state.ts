@@ -40,7 +40,7 @@ export type TcpCause =
  * From each state, where each cause leads. What is not here cannot happen.
  *
  * Beside figure 5: 'abort' (RFC 9293 section 3.10.5), 'receive RST' (3.10.7.4), 'timeout' (3.10.8: user timeout,
- * 2 MSL, FIN_WAIT_2) and 'error' (a hard ICMP error while connecting, 3.9.2.2) end a connection. The passive
+ * 2 MSL, FIN_WAIT_2) and, while connecting, 'error' (a hard ICMP error, 3.9.2.2) end a connection. The passive
  * side's RST in SYN_RCVD goes back to LISTEN: there the half-open request is forgotten and its listener listens on.
  * FIN and the acknowledgement of ours in one segment take two arrows, FIN_WAIT_1 to FIN_WAIT_2 to TIME_WAIT.
  */
@@ -71,7 +71,6 @@ export const TRANSITIONS: { readonly [from in TcpState]: { readonly [cause in Tc
     'receive RST': 'CLOSED',
     abort: 'CLOSED',
     timeout: 'CLOSED',
-    error: 'CLOSED',
   },
   FIN_WAIT_1: {
     'receive ACK of FIN': 'FIN_WAIT_2',
@@ -79,35 +78,30 @@ export const TRANSITIONS: { readonly [from in TcpState]: { readonly [cause in Tc
     'receive RST': 'CLOSED',
     abort: 'CLOSED',
     timeout: 'CLOSED',
-    error: 'CLOSED',
   },
   FIN_WAIT_2: {
     'receive FIN': 'TIME_WAIT',
     'receive RST': 'CLOSED',
     abort: 'CLOSED',
     timeout: 'CLOSED',
-    error: 'CLOSED',
   },
   CLOSE_WAIT: {
     close: 'LAST_ACK',
     'receive RST': 'CLOSED',
     abort: 'CLOSED',
     timeout: 'CLOSED',
-    error: 'CLOSED',
   },
   CLOSING: {
     'receive ACK of FIN': 'TIME_WAIT',
     'receive RST': 'CLOSED',
     abort: 'CLOSED',
     timeout: 'CLOSED',
-    error: 'CLOSED',
   },
   LAST_ACK: {
     'receive ACK of FIN': 'CLOSED',
     'receive RST': 'CLOSED',
     abort: 'CLOSED',
     timeout: 'CLOSED',
-    error: 'CLOSED',
   },
   TIME_WAIT: { timeout: 'CLOSED', 'receive RST': 'CLOSED', 'receive SYN': 'CLOSED', abort: 'CLOSED' },
 };

@@ -178,7 +178,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
     if (error.errno === EMSGSIZE) {
       layer.ip.learnPathMtu(this.remoteAddress, error.mtu);
       this.refreshRoute();
-      connection.reduceMtu(this.route.mtu);
+      connection.retransmitTooBig();
     } else {
       connection.icmpError(error.errno, error.fatal);
     }

@@ -143,7 +143,7 @@ describe('script: what is translated', () => {
       '`sysctl -q net.ipv4.tcp_rmem="4096 20000 40000" net.ipv4.tcp_sack=0`',
       '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3',
       '+0 bind(3, ..., ...) = 0',
-      '+0 listen(3, 1) = 0',
+      '+0 listen(3, 10) = 0',
       '+0 < S 0:0(0) win 1000 <mss 1000,nop,nop,sackOK>',
       '+0 > S. 0:0(0) ack 1 <mss 1460>',
       '`sysctl -q net.ipv4.tcp_sack=1`',
