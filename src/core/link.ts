@@ -1,5 +1,6 @@
 import type { Packet } from './packet.ts';
 
+/** What a link carries: frames with a MAC header, or bare IP packets. */
 export type Medium = 'ethernet' | 'ip';
 
 /** What a link does itself, so that the stack need not. */
@@ -10,6 +11,7 @@ export interface Offloads {
   gsoMaxSize: number;
 }
 
+/** A link that leaves everything to the stack. */
 export const NO_OFFLOADS: Offloads = { checksum: false, gsoMaxSize: 0 };
 
 /**

@@ -6,6 +6,7 @@ export const CHECKSUM_NONE = 0;
 export const CHECKSUM_VERIFIED = 1;
 /** To be sent: the field holds the folded pseudo-header sum, and the rest from `l4` on is still to be added. */
 export const CHECKSUM_PARTIAL = 2;
+/** One of the CHECKSUM_* values. */
 export type ChecksumState = typeof CHECKSUM_NONE | typeof CHECKSUM_VERIFIED | typeof CHECKSUM_PARTIAL;
 
 /** Room kept in front of a packet for the link header (and a virtio-net header); keeps IP headers 4-aligned. */

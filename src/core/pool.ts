@@ -12,6 +12,7 @@ export interface PoolLimits {
   overflowPackets: number;
 }
 
+/** About 17 MB of slots, and 65,536 packets more when they are used up. */
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   smallSlots: 4096,
   largeSlots: 128,

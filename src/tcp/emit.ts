@@ -16,7 +16,7 @@ const SACK_BLOCKS_ALONE = 4;
 /** Sends a SYN, or the SYN-ACK of a simultaneous open. */
 export function emitSyn(tcb: Tcb): void {
   const { sysctl } = tcb.context.host;
-  const both = tcb.state === 'SYN_RCVD';
+  const both = tcb.state !== 'SYN_SENT';
   const out = tcb.context.out.begin(tcb.iss, both ? tcb.rcvNxt : 0, both ? SYN | ACK : SYN);
   const { options } = out;
   out.window = advertiseWindow(tcb, true);

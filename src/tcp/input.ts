@@ -13,10 +13,11 @@ import { ECONNREFUSED, ECONNRESET, EPIPE } from '../base/errno.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
-import { acceptableAck, acknowledgesNew, challengeAck, mayAnswerInvalid, processAck } from './ack.ts';
+import { acceptableAck, acknowledgesNew, challengeAck, headIs, mayAnswerInvalid, processAck } from './ack.ts';
 import { ackDueNow } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
 import { sendAck, sendReset } from './emit.ts';
+import { TX_SYN } from './flight.ts';
 import { flush, updateMss } from './output.ts';
 import { owesAckNow, receiveFin, receiveText, setDsack } from './receive.ts';
 import type { Segment } from './segment.ts';
@@ -95,12 +96,12 @@ function inWindow(tcb: Tcb, segment: Segment): boolean {
 /** Both sides opened at once, and the peer's SYN-ACK repeats the SYN that we have: it acknowledges ours. */
 function simultaneousSynAck(tcb: Tcb, segment: Segment): boolean {
   return (
-    tcb.state === 'SYN_RCVD' &&
+    headIs(tcb, TX_SYN) &&
     segment.has(SYN) &&
     segment.has(ACK) &&
     segment.length === 1 &&
     ((segment.seq + 1) | 0) === tcb.rcvNxt &&
-    segment.ack === tcb.sndNxt
+    segment.ack === ((tcb.iss + 1) | 0)
   );
 }
 
@@ -174,7 +175,10 @@ function checkAck(tcb: Tcb, segment: Segment): boolean {
   if (tcb.state === 'SYN_RCVD') return acknowledgeSyn(tcb, segment);
   if (!acceptableAck(tcb, segment)) return false;
   noteTimestamp(tcb, segment);
+  const handshake = headIs(tcb, TX_SYN);
   processAck(tcb, segment);
+  // A close in SYN_RCVD has led past ESTABLISHED.
+  if (handshake && !headIs(tcb, TX_SYN)) established(tcb);
   if (tcb.finAcked) acknowledgeFin(tcb);
   return !isOver(tcb);
 }

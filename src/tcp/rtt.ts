@@ -27,10 +27,12 @@ export function backedOffRto(tcb: Tcb): number {
   return Math.min(tcb.rtoUs * 2 ** tcb.backoff, rtoMaxUs(tcb));
 }
 
+/** tcp_rto_min in microseconds. */
 export function rtoMinUs(tcb: Tcb): number {
   return tcb.context.host.sysctl.tcp_rto_min_ms * 1000;
 }
 
+/** tcp_rto_max in microseconds. */
 export function rtoMaxUs(tcb: Tcb): number {
   return tcb.context.host.sysctl.tcp_rto_max_ms * 1000;
 }

@@ -18,6 +18,7 @@ export const TCP_STATES = [
   'TIME_WAIT',
 ] as const;
 
+/** The name of a state, as RFC 9293 writes it with `_` for `-`. */
 export type TcpState = (typeof TCP_STATES)[number];
 
 /** What can happen to a connection, as the arrows of the diagram are labelled. */

@@ -20,10 +20,12 @@ export const TIMER_FIN_WAIT_2 = 4;
 
 /** Names for the trace and for ss, by number. */
 export const TIMER_NAMES = ['retransmit', 'persist', 'delayed-ack', 'keepalive', 'fin-wait-2'] as const;
+/** One of the TIMER_* numbers. */
 export type TimerKind = 0 | 1 | 2 | 3 | 4;
 
 const OFF = Number.POSITIVE_INFINITY;
 
+/** The deadlines of a fresh connection: no timer is set. */
 export function newDeadlines(): number[] {
   return [OFF, OFF, OFF, OFF, OFF];
 }
@@ -42,6 +44,7 @@ export function stopTimer(tcb: Tcb, kind: TimerKind): void {
   traceTimer(tcb, kind, 'stop', 0);
 }
 
+/** Whether a timer is set. */
 export function isTimerSet(tcb: Tcb, kind: TimerKind): boolean {
   return tcb.deadlines[kind] !== OFF;
 }

@@ -206,6 +206,7 @@ export interface FaultEvent extends EventBase {
   length: number;
 }
 
+/** Everything that can be seen; `type` tells which event it is. */
 export type TraceEvent =
   | PacketEvent
   | DropEvent

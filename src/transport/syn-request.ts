@@ -100,11 +100,11 @@ export class SynRequest implements Flow, Timer {
   }
 
   icmp(error: IcmpError, seq: Seq): void {
-    if (error.fatal && seq === this.iss) this.listener.drop(this);
+    if (error.fatal && seq === this.iss) this.listener.drop(this, 'error');
   }
 
   destroy(): void {
-    this.listener.drop(this);
+    this.listener.drop(this, 'abort');
   }
 
   /** The SYN-ACK timer: sends it again, or forgets the request after tcp_synack_retries. */
@@ -113,7 +113,7 @@ export class SynRequest implements Flow, Timer {
     const { host } = listener.layer;
     if (this.retransmits >= host.sysctl.tcp_synack_retries) {
       host.mib.Tcp.AttemptFails++;
-      listener.drop(this);
+      listener.drop(this, 'timeout');
       return;
     }
     this.retransmits++;

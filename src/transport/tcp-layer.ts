@@ -275,17 +275,15 @@ export class TcpLayer implements TransportProtocol {
 
   // --- TIME_WAIT ------------------------------------------------------------------------------------------------
 
-  /** RFC 6191: a SYN takes over a connection in TIME_WAIT, when somebody listens. */
-  reopen(old: TimeWait, segment: Segment): void {
+  /** RFC 6191: a SYN takes over a connection in TIME_WAIT. False, and nothing is changed, when nobody listens. */
+  reopen(old: TimeWait, segment: Segment): boolean {
     const listener = this.listenerFor(old.localAddress, old.localPort, old.remoteAddress, old.remotePort);
+    if (listener === null) return false;
     this.timeWaits.end(old, 'receive SYN');
-    if (listener === null) {
-      this.refuse(segment, old);
-      return;
-    }
     // 0 would mean "choose one".
     const iss = seqAdd(old.sndNxt, REUSE_DISTANCE) || 1;
     listener.receiveSyn(segment, old.localAddress, old.remoteAddress, old.remotePort, iss);
+    return true;
   }
 
   private mayUse(local: IpAddress, port: number, remote: IpAddress, remotePort: number): boolean {

@@ -231,7 +231,7 @@ export class TcpListenerEndpoint {
     }
     const route = this.layer.ip.route(request.remoteAddress, request.localAddress);
     if (typeof route === 'number') {
-      this.drop(request);
+      this.drop(request, 'error');
       return;
     }
     this.removeRequest(request);
@@ -270,7 +270,7 @@ export class TcpListenerEndpoint {
   }
 
   /** Forgets a half-open connection; `refused` is a segment to answer with a reset. */
-  drop(request: SynRequest, cause: TcpCause = 'timeout', refused: Segment | null = null): void {
+  drop(request: SynRequest, cause: TcpCause, refused: Segment | null = null): void {
     this.removeRequest(request);
     this.traceState('CLOSED', cause, request, 'SYN_RCVD');
     if (refused !== null) this.layer.reply(request, resetFor(refused, this.layer.context.out));
@@ -301,7 +301,8 @@ export class TcpListenerEndpoint {
     endpoint.connection.accept(synOf(request), {
       rcvWnd: request.rcvWnd,
       rcvWscale: request.rcvWscale,
-      synAckSentUs: request.sentUs,
+      // A cookie's SYN-ACK is forgotten: when it was sent is not known.
+      synAckSentUs: request.cookie ? 0 : request.sentUs,
       synAckRetransmits: request.retransmits,
     });
     layer.flows.add(endpoint);

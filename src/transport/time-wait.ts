@@ -3,26 +3,26 @@
  * can hold very many.
  * @module
  */
-import { Ring } from '../base/ring.ts';
 import { type Seq, seqDiff, seqGt, seqLt } from '../base/seq.ts';
 import type { IcmpError } from '../core/network.ts';
-import { Alarm } from '../core/timers.ts';
+import type { Timer } from '../core/timers.ts';
 import type { TcpConnection } from '../tcp/connection.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { nextState, type TcpCause } from '../tcp/state.ts';
 import { TRACE_STATE } from '../trace/events.ts';
 import type { IpAddress } from '../wire/address.ts';
-import { ACK, RST, SYN } from '../wire/tcp.ts';
+import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
 import type { Flow } from './flow.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
 import type { TcpLayer } from './tcp-layer.ts';
 import type { PortBinding } from './tcp-ports.ts';
 
-/** Entries that one alarm may end; the rest follows at once, after other work. */
-const EXPIRE_BATCH = 1000;
-
 /** One connection in TIME_WAIT. */
-export class TimeWait implements Flow {
+export class TimeWait implements Flow, Timer {
+  /** When it ends, in microseconds, and its place in the stack's timer heap. */
+  dueUs = 0;
+  order = 0;
+  heapIndex = -1;
   readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly remoteAddress: IpAddress;
@@ -39,11 +39,8 @@ export class TimeWait implements Flow {
   readonly tsRecentUs: number;
   private readonly tsOffset: number;
   private lastAckUs = 0;
-  /** When it ends, in microseconds. */
-  expiresUs: number;
-  gone = false;
 
-  constructor(layer: TcpLayer, endpoint: TcpEndpoint, binding: PortBinding, expiresUs: number) {
+  constructor(layer: TcpLayer, endpoint: TcpEndpoint, binding: PortBinding) {
     const connection: TcpConnection = endpoint.connection;
     this.layer = layer;
     this.localAddress = endpoint.localAddress;
@@ -59,7 +56,10 @@ export class TimeWait implements Flow {
     this.tsRecent = connection.tsRecent;
     this.tsRecentUs = connection.tsRecentUs;
     this.tsOffset = connection.tsOffset;
-    this.expiresUs = expiresUs;
+  }
+
+  fire(): void {
+    this.layer.timeWaits.end(this, 'timeout');
   }
 
   segment(segment: Segment): void {
@@ -70,10 +70,8 @@ export class TimeWait implements Flow {
         layer.timeWaits.end(this, 'receive RST');
       return;
     }
-    if (segment.has(SYN) && !segment.has(ACK) && !old && this.isNewer(segment)) {
-      layer.reopen(this, segment);
-      return;
-    }
+    const opens = (segment.flags & (SYN | ACK | FIN)) === SYN;
+    if (opens && !old && this.isNewer(segment) && layer.reopen(this, segment)) return;
     if (old) layer.host.mib.TcpExt.PAWSEstab++;
     if (!old && segment.length === 0 && segment.seq === this.rcvNxt) return;
     // A FIN that comes again: the peer did not get our ACK. The wait starts anew.
@@ -125,11 +123,9 @@ export class TimeWait implements Flow {
   }
 }
 
-/** All connections in TIME_WAIT of one stack; they end in the order in which they came. */
+/** All connections in TIME_WAIT of one stack. */
 export class TimeWaits {
   private readonly layer: TcpLayer;
-  private readonly queue = new Ring<TimeWait>();
-  private readonly alarm = new Alarm(nowUs => this.expire(nowUs));
   /** How many there are; tcp_max_tw_buckets is the limit. */
   count = 0;
 
@@ -147,57 +143,27 @@ export class TimeWaits {
       binding.release();
       return;
     }
-    const entry = new TimeWait(this.layer, endpoint, binding, host.nowUs + this.lengthUs);
+    const entry = new TimeWait(this.layer, endpoint, binding);
     flows.replace(endpoint, entry);
     this.count++;
-    this.enqueue(entry);
+    this.restart(entry);
   }
 
-  /** The wait starts anew. */
+  /** The wait begins, or starts anew. */
   restart(entry: TimeWait): void {
-    entry.expiresUs = this.layer.host.nowUs + this.lengthUs;
+    const { host } = this.layer;
+    host.timers.set(entry, host.nowUs + host.sysctl.ethertype_time_wait_ms * 1000);
   }
 
   /** Ends one entry now. */
   end(entry: TimeWait, cause: TcpCause): void {
-    entry.gone = true;
     this.count--;
+    this.layer.host.timers.delete(entry);
     this.layer.flows.remove(entry);
     entry.binding.release();
     if (cause === 'timeout') this.layer.host.mib.TcpExt.TW++;
     else this.layer.host.mib.TcpExt.TWKilled++;
     this.trace(entry, cause);
-    while (this.queue.at(0)?.gone === true) this.queue.shift();
-    if (this.queue.length === 0) this.layer.host.timers.delete(this.alarm);
-  }
-
-  private get lengthUs(): number {
-    return this.layer.host.sysctl.ethertype_time_wait_ms * 1000;
-  }
-
-  private enqueue(entry: TimeWait): void {
-    this.queue.push(entry);
-    if (!this.alarm.armed) this.layer.host.timers.set(this.alarm, entry.expiresUs);
-  }
-
-  private expire(nowUs: number): void {
-    for (let n = 0; n < EXPIRE_BATCH; n++) {
-      const entry = this.queue.at(0);
-      if (entry === undefined) return;
-      if (entry.gone) {
-        this.queue.shift();
-      } else if (entry.expiresUs > nowUs) {
-        if (this.queue.length === 1 || (this.queue.at(1)?.expiresUs ?? 0) >= entry.expiresUs) break;
-        // It was restarted: its turn comes later.
-        this.queue.shift();
-        this.queue.push(entry);
-      } else {
-        this.queue.shift();
-        this.end(entry, 'timeout');
-      }
-    }
-    const next = this.queue.at(0);
-    if (next !== undefined) this.layer.host.timers.set(this.alarm, Math.max(next.expiresUs, nowUs));
   }
 
   private trace(entry: TimeWait, cause: TcpCause): void {

@@ -7,6 +7,7 @@
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+/** The families an `IpAddress` can be of. */
 export type AddressFamily = typeof AF_INET | typeof AF_INET6;
 
 /** ::ffff:0:0/96, the prefix under which an IPv4 address is held (RFC 4291 section 2.5.5.2). */

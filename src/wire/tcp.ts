@@ -37,18 +37,22 @@ export function checkTcp(view: DataView, offset: number, end: number): boolean {
   return headerLength >= TCP_HEADER_LENGTH && offset + headerLength <= end;
 }
 
+/** The sender's port. */
 export function tcpSourcePort(view: DataView, offset: number): number {
   return view.getUint16(offset + SOURCE_PORT);
 }
 
+/** The receiver's port. */
 export function tcpDestinationPort(view: DataView, offset: number): number {
   return view.getUint16(offset + DESTINATION_PORT);
 }
 
+/** The sequence number of the first byte of data, or of the SYN. */
 export function tcpSeq(view: DataView, offset: number): Seq {
   return view.getInt32(offset + SEQUENCE);
 }
 
+/** The acknowledgement number; means something only with ACK. */
 export function tcpAck(view: DataView, offset: number): Seq {
   return view.getInt32(offset + ACKNOWLEDGMENT);
 }
@@ -68,22 +72,27 @@ export function tcpWindow(view: DataView, offset: number): number {
   return view.getUint16(offset + WINDOW);
 }
 
+/** The checksum field as it stands. */
 export function tcpChecksum(view: DataView, offset: number): number {
   return view.getUint16(offset + TCP_CHECKSUM);
 }
 
+/** The urgent pointer; means something only with URG. */
 export function tcpUrgent(view: DataView, offset: number): number {
   return view.getUint16(offset + URGENT);
 }
 
+/** Overwrites the sequence number; the checksum is the caller's. */
 export function setTcpSeq(view: DataView, offset: number, seq: Seq): void {
   view.setInt32(offset + SEQUENCE, seq);
 }
 
+/** Overwrites the flags; the checksum is the caller's. */
 export function setTcpFlags(view: DataView, offset: number, flags: number): void {
   view.setUint8(offset + OFFSET_AND_FLAGS + 1, flags);
 }
 
+/** Overwrites the checksum field. */
 export function setTcpChecksum(view: DataView, offset: number, checksum: number): void {
   view.setUint16(offset + TCP_CHECKSUM, checksum);
 }

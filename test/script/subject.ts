@@ -3,7 +3,7 @@ import { turn } from '../../src/node/turn.ts';
 import { VirtualClock } from '../../src/sim/clock.ts';
 import type { Sys } from '../../src/socket/calls.ts';
 import { Stack } from '../../src/stack/stack.ts';
-import { TRACE_STATE } from '../../src/trace/events.ts';
+import { type TcpStateEvent, TRACE_STATE } from '../../src/trace/events.ts';
 import { traceTo } from '../../src/trace/sink.ts';
 import { IpAddress } from '../../src/wire/address.ts';
 import { ScriptLink, type Sent } from './link.ts';
@@ -25,6 +25,8 @@ export interface SubjectOptions {
   /** Of the link, in bytes. */
   mtu?: number;
   sysctl?: Partial<Sysctl>;
+  /** Told about every arrow of the state diagram that is taken. */
+  onState?: (event: TcpStateEvent) => void;
 }
 
 /** The stack under test, on virtual time, with a script at the other end of its only link. Times count from 0. */
@@ -47,7 +49,9 @@ export class Subject {
       ...(iss === undefined ? {} : { iss: () => iss | 0 }),
     });
     this.stack.trace = traceTo(event => {
-      if (event.type === 'tcp:state') this.states.set(Number(event.remote.split(':').pop()), event.to);
+      if (event.type !== 'tcp:state') return;
+      this.states.set(Number(event.remote.split(':').pop()), event.to);
+      options.onState?.(event);
     }, TRACE_STATE);
     this.link = new ScriptLink(options.mtu ?? 1500, () => this.nowUs);
     this.stack.attach(this.link, { address: `${LOCAL_ADDRESS}/24` });
