@@ -83,7 +83,7 @@ function endpointRow(endpoint: TcpEndpoint): SocketRow {
 }
 
 function timeWaitRow(entry: TimeWait, nowUs: number): SocketRow {
-  const timer = { name: 'timewait', leftUs: Math.max(entry.expiresUs - nowUs, 0), retransmits: 0 } as const;
+  const timer = { name: 'timewait', leftUs: Math.max(entry.dueUs - nowUs, 0), retransmits: 0 } as const;
   return { ...names(entry), state: 'TIME_WAIT', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
 }
 

@@ -114,7 +114,11 @@ function persistTimeout(tcb: Tcb): void {
   const tooPatient = tcb.orphan && tcb.backoff >= limit && backedOffRto(tcb) >= rtoMaxUs(tcb);
   const silentUs = tcb.nowUs - Math.max(tcb.lastAckReceivedUs, tcb.lastSentUs);
   const { userTimeoutUs } = tcb.settings;
-  if (tooPatient || tcb.probesOut >= limit || (userTimeoutUs > 0 && tcb.probesOut > 0 && silentUs >= userTimeoutUs)) {
+  if (
+    tooPatient ||
+    tcb.probesOut >= limit ||
+    (userTimeoutUs > 0 && tcb.probesOut > 0 && silentUs >= userTimeoutUs)
+  ) {
     giveUp(tcb);
     return;
   }
