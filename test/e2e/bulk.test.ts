@@ -127,7 +127,10 @@ function narrowPath(mtu: number) {
   b.ip.routes.addDefault(ip('10.0.3.254'));
   r1.ip.routes.addDefault(ip('10.0.2.2'));
   r2.ip.routes.addDefault(ip('10.0.2.1'));
-  const pmtu = (): number => a.ip.route(ip('10.0.3.1'), null)?.mtu ?? 0;
+  const pmtu = (): number => {
+    const route = a.ip.route(ip('10.0.3.1'), null);
+    return typeof route === 'number' ? route : route.mtu;
+  };
   return { world, a, b, pmtu };
 }
 
