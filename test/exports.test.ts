@@ -35,11 +35,15 @@ describe('exports of the package', () => {
     }
   });
 
-  it('have types for every entry that is code', () => {
-    for (const [entry, target] of Object.entries(manifest.exports)) {
-      if (typeof target === 'string') continue;
-      assert.equal(Object.keys(target)[0], 'types', `${entry}: "types" must come first`);
-    }
+  it('name types first wherever they name code', () => {
+    const check = (target: Target, conditions: string): void => {
+      if (typeof target === 'string') return;
+      const [first] = Object.keys(target);
+      const code = Object.values(target).some(inner => typeof inner === 'string' && inner.endsWith('.js'));
+      if (code) assert.equal(first, 'types', `${conditions}: "types" must come first`);
+      for (const [condition, inner] of Object.entries(target)) check(inner, `${conditions} ${condition}`);
+    };
+    for (const [entry, target] of Object.entries(manifest.exports)) check(target, entry);
   });
 
   for (const [conditions, path] of all.filter(([, path]) => path.endsWith('.js'))) {

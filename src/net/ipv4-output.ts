@@ -58,7 +58,8 @@ export class Ipv4Output {
     host.mib.Ip.OutRequests++;
     if (length > IPV4_MAX_LENGTH) return this.tooBig(packet);
     const id = this.nextId(destination, segmentCount(packet));
-    const { tos, ttl, dontFragment } = options;
+    const { tos, ttl } = options;
+    const dontFragment = options.dontFragment && !route.narrow;
     emitIpv4(packet.view, l3, tos, length, id, dontFragment, ttl, protocol, source.w3, destination.w3);
     packet.start = packet.l3 = l3;
     packet.src = source;

@@ -30,6 +30,8 @@ export class IpRoute implements Route {
   readonly gsoMaxSize: number;
   readonly kind: Route['kind'];
   readonly generation: number;
+  /** The path is narrower than `mtu`, so that routers must be allowed to cut (Linux: the metric is locked). */
+  narrow = false;
   /** The outgoing interface. */
   readonly out: Netif;
   /** The next hop's entry in the neighbour table, once looked up. */
@@ -60,6 +62,8 @@ export class IpRoute implements Route {
 /** What was learned of a path: its MTU, until when. */
 interface PathMtu {
   readonly mtu: number;
+  /** Said to be even narrower than the smallest path MTU that is believed. */
+  readonly narrow: boolean;
   readonly untilUs: number;
 }
 
@@ -113,10 +117,11 @@ export class Router {
     const { host, pathMtus } = this;
     const known = pathMtus.get(destination.w3);
     const believed = Math.max(mtu, host.sysctl.min_pmtu);
-    if (known !== undefined && known.mtu <= believed) return;
+    const narrow = mtu < believed;
+    if (known !== undefined && known.mtu <= believed && (known.narrow || !narrow)) return;
     if (known === undefined && pathMtus.size >= PMTU_MAX) pathMtus.clear();
     const untilUs = host.nowUs + host.sysctl.mtu_expires * 1e6;
-    pathMtus.set(destination.w3, { mtu: believed, untilUs });
+    pathMtus.set(destination.w3, { mtu: believed, narrow, untilUs });
     if (!this.expiry.armed) host.timers.set(this.expiry, untilUs);
     this.changed();
   }
@@ -199,7 +204,9 @@ export class Router {
   ): IpRoute {
     const known = this.pathMtus.get(destination.w3);
     const mtu = known === undefined ? out.mtu : Math.min(out.mtu, known.mtu);
-    return new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, this.generation);
+    const made = new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, this.generation);
+    made.narrow = known?.narrow === true && known.mtu <= out.mtu;
+    return made;
   }
 
   private isOurs(address: IpAddress): boolean {

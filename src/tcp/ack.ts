@@ -109,7 +109,7 @@ function updateSendWindow(tcb: Tcb, segment: Segment): void {
   const newer =
     seqGt(segment.ack, tcb.sndUna) ||
     seqGt(segment.seq, tcb.sndWl1) ||
-    (segment.seq === tcb.sndWl1 && window > tcb.sndWnd);
+    (segment.seq === tcb.sndWl1 && (window > tcb.sndWnd || window === 0));
   if (!newer) return;
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;

@@ -12,7 +12,7 @@ import { markTooBigLost } from './recovery.ts';
 import { armRetransmit } from './retransmit.ts';
 import type { Segment } from './segment.ts';
 import type { TcpSettings } from './settings.ts';
-import { isSynchronized, maySend } from './state.ts';
+import { isSynchronized, maySend, needsReset } from './state.ts';
 import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
@@ -202,7 +202,7 @@ export class TcpConnection extends Tcb {
     this.receiveQueue.clear();
     // What remains in TIME_WAIT is the transport's.
     if (this.state === 'CLOSED' || this.state === 'TIME_WAIT') return;
-    if (this.state !== 'SYN_SENT') sendReset(this);
+    if (needsReset(this.state)) sendReset(this);
     endConnection(this, 'abort', ECONNRESET);
   }
 

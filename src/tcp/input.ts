@@ -101,7 +101,7 @@ function simultaneousSynAck(tcb: Tcb, segment: Segment): boolean {
     segment.has(ACK) &&
     segment.length === 1 &&
     ((segment.seq + 1) | 0) === tcb.rcvNxt &&
-    segment.ack === ((tcb.iss + 1) | 0)
+    acknowledgesNew(tcb, segment.ack)
   );
 }
 

@@ -203,7 +203,7 @@ describe('closing while SYN_RCVD', () => {
     bench.take();
     bench.advance(1e6);
     assert.deepEqual(bench.take(), ['S. 0:1 ack 1']);
-    answerSyn(bench);
+    bench.receive('S.', { seq: 0, ack: 1 });
     assert.equal(bench.connection.sndUna, (bench.iss + 1) | 0);
   });
 

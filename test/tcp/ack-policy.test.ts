@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type Bench, established, ISS_VALUES, MS, segments } from './harness.ts';
+
+/** A connection whose quick ACKs are used up. */
+function patient(iss: number): Bench {
+  const bench = established({ iss, peerMss: 10 });
+  bench.connection.rcvMss = 10;
+  bench.connection.setQuickAck(false);
+  return bench;
+}
+
+for (const iss of ISS_VALUES) {
+  describe(`acknowledging, iss ${iss >>> 0}`, () => {
+    it('answers the first segments at once', () => {
+      const bench = established({ iss });
+      for (let i = 0; i < 5; i++) {
+        bench.receive('P.', { text: 'abc' });
+        assert.deepEqual(bench.take(), [`. 1:1 ack ${4 + 3 * i}`]);
+      }
+    });
+
+    it('then waits 40 ms', () => {
+      const bench = patient(iss);
+      bench.receive('P.', { text: 'abc' });
+      bench.advance(39 * MS);
+      assert.deepEqual(bench.take(), []);
+      bench.advance(1 * MS);
+      assert.deepEqual(bench.take(), ['. 1:1 ack 4']);
+      assert.equal(bench.host.mib.TcpExt.DelayedACKs, 1);
+    });
+
+    it('answers every second full segment at once when the user reads', () => {
+      const bench = patient(iss);
+      for (let i = 0; i < 6; i++) {
+        bench.receive('.', { text: segments(1) });
+        bench.read();
+      }
+      assert.deepEqual(bench.take(), ['. 1:1 ack 21', '. 1:1 ack 41', '. 1:1 ack 61']);
+    });
+
+    it('lets our data carry the ACK', () => {
+      const bench = patient(iss);
+      bench.receive('P.', { text: 'abc' });
+      bench.write('xyz');
+      assert.deepEqual(bench.take(), ['P. 1:4 ack 4 xyz']);
+      bench.advance(100 * MS);
+      assert.deepEqual(bench.take(), []);
+    });
+
+    it('answers at once what is out of order, fills a gap, or came before', () => {
+      const bench = patient(iss);
+      bench.receive('.', { seq: 4, text: 'def' });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 1 sack 4:7']);
+      bench.receive('.', { seq: 1, text: 'abc' });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 7']);
+      bench.receive('.', { seq: 1, text: 'abc' });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 7 sack 1:4']);
+    });
+
+    it('sends SACK blocks even when our own data goes out: data carries none', () => {
+      const bench = patient(iss);
+      bench.write(segments(20));
+      bench.take();
+      bench.receive('.', { seq: 11, text: 'b', ack: 101 });
+      const lines = bench.take();
+      assert.ok(lines.length > 1);
+      assert.equal(lines.at(-1), '. 201:201 ack 1 sack 11:12');
+    });
+
+    it('TCP_QUICKACK sends at once what is owed', () => {
+      const bench = patient(iss);
+      bench.receive('P.', { text: 'abc' });
+      bench.connection.setQuickAck(true);
+      assert.deepEqual(bench.take(), ['. 1:1 ack 4']);
+    });
+  });
+
+  describe(`FIN, irs ${iss >>> 0}`, () => {
+    it('ahead of missing data is acknowledged as such, and counts when the data is there', () => {
+      const bench = patient(iss);
+      bench.receive('F.', { seq: 4 });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 1']);
+      assert.equal(bench.state, 'ESTABLISHED');
+      bench.receive('.', { seq: 1, text: 'abc' });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 5']);
+      assert.equal(bench.state, 'CLOSE_WAIT');
+      assert.equal(bench.read(), 'abc');
+      assert.ok(bench.connection.eof);
+    });
+
+    it('behind data that waits behind a gap counts when the gap is filled', () => {
+      const bench = patient(iss);
+      bench.receive('FP.', { seq: 4, text: 'def' });
+      bench.receive('.', { seq: 1, text: 'abc' });
+      assert.equal(bench.state, 'CLOSE_WAIT');
+      assert.equal(bench.read(), 'abcdef');
+    });
+
+    it('that comes again is acknowledged again', () => {
+      const bench = patient(iss);
+      bench.receive('FP.', { text: 'abc' });
+      bench.take();
+      bench.receive('FP.', { seq: 1, text: 'abc' });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 5']);
+    });
+
+    it('behind more than the window takes is cut off with it', () => {
+      const bench = patient(iss);
+      bench.connection.rcvWnd = 5;
+      bench.receive('FP.', { text: 'abcdefgh' });
+      assert.equal(bench.read(), 'abcde');
+      assert.equal(bench.state, 'ESTABLISHED');
+    });
+  });
+}
+
+describe('duplicates above a gap (RFC 2883 section 4.2)', () => {
+  it('are reported with the range that holds them second', () => {
+    const bench = established();
+    bench.receive('.', { seq: 11, text: 'bbb' });
+    bench.receive('.', { seq: 21, text: 'ccc' });
+    bench.take();
+    bench.receive('.', { seq: 11, text: 'b' });
+    assert.deepEqual(bench.take(), ['. 1:1 ack 1 sack 11:12 11:14 21:24']);
+  });
+
+  it('are not reported with tcp_dsack off, nor to a peer without SACK', () => {
+    for (const options of [{ sysctl: { tcp_dsack: false } }, { sack: false }]) {
+      const bench = established(options);
+      bench.receive('.', { text: 'abc' });
+      bench.take();
+      bench.receive('.', { seq: 1, text: 'abc' });
+      assert.deepEqual(bench.take(), ['. 1:1 ack 4']);
+    }
+  });
+});
