@@ -39,6 +39,8 @@ const QUANTUM = 32;
 export class IpLayer implements NetifOwner {
   /** Told when a link queued something where nothing was: `run` has work. */
   onIngress: () => void = () => {};
+  /** Told when the queue of an interface that was busy is empty again. */
+  onRoom: () => void = () => {};
   private readonly host: Host;
   private readonly interfaces: Interfaces;
   private readonly router: Router;
@@ -149,6 +151,11 @@ export class IpLayer implements NetifOwner {
   isBroadcast(address: IpAddress): boolean {
     if (address.family !== AF_INET) return false;
     return this.interfaces.cache.lookup(address.w3).kind === ADDRESS_BROADCAST;
+  }
+
+  /** Whether the interface has packets queued because its link takes no more now: `onRoom` follows. */
+  isBusy(route: Route): boolean {
+    return (route as IpRoute).out.egress.length > 0;
   }
 
   /** A transport saw that its packets arrive: the next hop is alive, it need not be asked. */
@@ -275,6 +282,10 @@ export class IpLayer implements NetifOwner {
 
   ingress(): void {
     this.onIngress();
+  }
+
+  room(): void {
+    this.onRoom();
   }
 
   addressAdded(netif: Netif, { address, prefixLength }: NetifAddress): void {

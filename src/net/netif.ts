@@ -24,6 +24,8 @@ export interface NetifAddress {
 export interface NetifOwner {
   /** The ingress queue of an interface is no longer empty. */
   ingress(): void;
+  /** The queue towards the link is empty again. */
+  room(): void;
   addressAdded(netif: Netif, entry: NetifAddress): void;
   addressRemoved(netif: Netif, entry: NetifAddress): void;
   /** The MTU changed, the interface was put up or down, or the cable was put in or pulled out. */
@@ -189,6 +191,7 @@ export class Netif implements LinkPort {
 
   writable(): void {
     this.egress.writable();
+    if (this.egress.length === 0) this.owner.room();
   }
 
   carrier(up: boolean): void {

@@ -83,6 +83,7 @@ export class Stack {
     this.udpLayer = new UdpLayer(this.host, this.ip);
     this.sys = new Sys({ host: this.host, tcp: this.tcp, udp: this.udpLayer });
     if (iss !== undefined) this.tcp.chooseIss = iss;
+    this.tcp.onWork = () => this.wakeAt(this.host.nowUs);
     this.ip.onIngress = () => this.wakeAt(this.host.nowUs);
     this.host.timers.onEarliest = dueUs => this.wakeAt(dueUs);
   }
@@ -168,6 +169,7 @@ export class Stack {
     this.running = true;
     const nowUs = this.host.refreshNow();
     const more = this.ip.run(RUN_BUDGET);
+    this.tcp.run();
     this.host.timers.run(nowUs, RUN_BUDGET);
     this.running = false;
     return more ? nowUs : this.host.timers.nextUs;

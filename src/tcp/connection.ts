@@ -96,10 +96,13 @@ export class TcpConnection extends Tcb {
     if (isSynchronized(this.state) && markTooBigLost(this)) flush(this);
   }
 
-  /** Any other ICMP error: fatal while connecting, otherwise remembered for a time-out (RFC 9293 section 3.9.2.2). */
-  icmpError(errno: number, fatal: boolean): void {
+  /**
+   * Any other ICMP error: remembered for a time-out (RFC 9293 section 3.9.2.2), but while connecting it is final, as on
+   * Linux (RFC 5461 section 4.1): a user wants to hear at once that nobody is there.
+   */
+  icmpError(errno: number): void {
     if (errno === EMSGSIZE) return;
-    if (!fatal || (this.state !== 'SYN_SENT' && this.state !== 'SYN_RCVD')) {
+    if (this.state !== 'SYN_SENT' && this.state !== 'SYN_RCVD') {
       this.softError = errno;
       return;
     }
@@ -127,6 +130,11 @@ export class TcpConnection extends Tcb {
     if (!more) this.pushSeq = this.writeSeq;
     if (maySend(this.state)) flush(this);
     return taken;
+  }
+
+  /** There is room on the way out again. */
+  resume(): void {
+    if (this.state !== 'CLOSED' && this.state !== 'TIME_WAIT') flush(this);
   }
 
   // --- RECEIVE --------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ const BURST_MAX = 65000;
 
 /** Sends what may be sent now: first what was lost, then new data, then a FIN. */
 export function flush(tcb: Tcb): void {
+  if (hasToSend(tcb) && tcb.output.isBusy()) return;
   if (tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
   sendNew(tcb);
 }
@@ -36,6 +37,10 @@ export function updateMss(tcb: Tcb): void {
   tcb.mss = Math.max(mss, MSS_MIN);
 }
 
+function hasToSend(tcb: Tcb): boolean {
+  return tcb.unsent > 0 || tcb.flight.lostOut > tcb.flight.retransOut || (tcb.finQueued && !tcb.finSent);
+}
+
 function sendNew(tcb: Tcb): void {
   let sent = false;
   for (;;) {
@@ -47,6 +52,7 @@ function sendNew(tcb: Tcb): void {
     if (length < 0) break;
     sendData(tcb, length, finDue && finFits(tcb, length, unsent));
     sent = true;
+    if (hasToSend(tcb) && tcb.output.isBusy()) break;
   }
   if (sent) armRetransmit(tcb, false);
   else armPersist(tcb);

@@ -18,6 +18,11 @@ export interface TcpOutput {
   /** 'address:port' of both ends, for the trace. */
   readonly local: string;
   readonly remote: string;
+  /**
+   * Whether the way out is full, so that more would be dropped before it has left this host (Linux's TCP small queues).
+   * After true was returned, `flush` is to be called again when there is room.
+   */
+  isBusy(): boolean;
   /** Sends a segment; lent until it returns. */
   emit(segment: OutSegment): void;
   /** POLL* bits rose for the user. */

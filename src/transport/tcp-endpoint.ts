@@ -26,7 +26,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
   readonly connection: TcpConnection;
   private readonly layer: TcpLayer;
   private readonly binding: PortBinding;
-  private route: Route;
+  /** The route in use. */
+  path: Route;
   private over = false;
 
   constructor(
@@ -43,7 +44,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
   ) {
     this.layer = layer;
     this.binding = binding;
-    this.route = route;
+    this.path = route;
     this.localAddress = localAddress;
     this.localPort = localPort;
     this.remoteAddress = remoteAddress;
@@ -180,7 +181,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
       this.refreshRoute();
       connection.retransmitTooBig();
     } else {
-      connection.icmpError(error.errno, error.fatal);
+      connection.icmpError(error.errno);
     }
   }
 
@@ -198,12 +199,23 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return `${this.remoteAddress}:${this.remotePort}`;
   }
 
+  isBusy(): boolean {
+    const busy = this.layer.ip.isBusy(this.path);
+    if (busy) this.layer.waitForRoom(this);
+    return busy;
+  }
+
+  /** There is room again. */
+  resume(): void {
+    this.connection.resume();
+  }
+
   emit(segment: OutSegment): void {
     const { layer } = this;
-    if (this.route.generation !== layer.ip.generation) this.refreshRoute();
+    if (this.path.generation !== layer.ip.generation) this.refreshRoute();
     const options: IpSendOptions = this.connection.settings;
-    const errno = -sendSegment(layer.host, layer.ip, segment, this, this.route, options);
-    if (errno === EMSGSIZE) this.connection.setPath(this.route.mtu, this.route.gsoMaxSize);
+    const errno = -sendSegment(layer.host, layer.ip, segment, this, this.path, options);
+    if (errno === EMSGSIZE) this.connection.setPath(this.path.mtu, this.path.gsoMaxSize);
   }
 
   ready(mask: number): void {
@@ -217,14 +229,14 @@ export class TcpEndpoint implements Flow, TcpOutput {
   }
 
   confirmed(): void {
-    this.layer.ip.neighborConfirm(this.route);
+    this.layer.ip.neighborConfirm(this.path);
   }
 
   private refreshRoute(): void {
     const route = this.layer.ip.route(this.remoteAddress, this.localAddress);
     // Without a route the old one is kept: what cannot be sent is lost, and TCP waits for better times.
     if (typeof route === 'number') return;
-    this.route = route;
+    this.path = route;
     this.applyRoute(route);
   }
 

@@ -58,6 +58,9 @@ export class TcpLayer implements TransportProtocol {
   chooseIss: ((flow: FiveTuple) => Seq) | null = null;
   private readonly listeners = new Map<number, TcpListenerEndpoint[]>();
   private readonly received = new Segment();
+  /** Connections that have something to send and found their interface busy, in the order of their turn. */
+  private readonly waiting = new Set<TcpEndpoint>();
+  private hasRoom = false;
   private readonly replyOptions: IpSendOptions;
 
   constructor(host: Host, ip: IpLayer) {
@@ -76,6 +79,7 @@ export class TcpLayer implements TransportProtocol {
     host.mib.Tcp.RtoMax = host.sysctl.tcp_rto_max_ms;
     host.mib.Tcp.MaxConn = -1;
     ip.register(this);
+    ip.onRoom = () => this.room();
   }
 
   // --- from IP --------------------------------------------------------------------------------------------------
@@ -147,6 +151,33 @@ export class TcpLayer implements TransportProtocol {
     this.host.mib.Tcp.OutSegs++;
     if ((out.flags & RST) !== 0) this.host.mib.Tcp.OutRsts++;
     sendSegment(this.host, this.ip, out, flow, route, this.replyOptions);
+  }
+
+  // --- busy interfaces ------------------------------------------------------------------------------------------
+
+  /** Told when `run` has work that no packet or timer brings. */
+  onWork: () => void = () => {};
+
+  /** The connection's turn comes when an interface has room again. */
+  waitForRoom(endpoint: TcpEndpoint): void {
+    this.waiting.add(endpoint);
+  }
+
+  /** Lets connections that waited for room send on, each once; who is not done goes to the end of the line. */
+  run(): void {
+    if (!this.hasRoom) return;
+    this.hasRoom = false;
+    for (const endpoint of this.waiting) {
+      if (this.ip.isBusy(endpoint.path)) continue;
+      this.waiting.delete(endpoint);
+      endpoint.resume();
+    }
+  }
+
+  private room(): void {
+    if (this.waiting.size === 0) return;
+    this.hasRoom = true;
+    this.onWork();
   }
 
   // --- from sockets ---------------------------------------------------------------------------------------------
@@ -304,6 +335,7 @@ export class TcpLayer implements TransportProtocol {
 
   /** A connection has ended; with a binding it goes on in TIME_WAIT. */
   forget(endpoint: TcpEndpoint, timeWait: PortBinding | null): void {
+    this.waiting.delete(endpoint);
     if (timeWait === null) this.flows.remove(endpoint);
     else this.timeWaits.add(endpoint, timeWait);
   }

@@ -143,6 +143,10 @@ export class Bench implements TcpOutput {
     this.over = timeWait ? 'time-wait' : 'ended';
   }
 
+  isBusy(): boolean {
+    return false;
+  }
+
   confirmed(): void {}
 
   // --- driving it ---

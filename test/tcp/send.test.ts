@@ -53,7 +53,7 @@ for (const iss of ISS_VALUES) {
     it("stays within the peer's window, to the byte", () => {
       const bench = open({ peerWindow: 25 });
       bench.write(segments(5));
-      assert.deepEqual(bench.take(), ['. 1:11 ack 1 aaaaaaaaaa', '. 11:21 ack 1 bbbbbbbbbb']);
+      assert.deepEqual(bench.take(), ['. 1:11 ack 1 aaaaaaaaaa', 'P. 11:21 ack 1 bbbbbbbbbb']);
       bench.receive('.', { ack: 21, window: 30 });
       assert.equal(bench.take().length, 3);
     });
@@ -96,7 +96,7 @@ for (const iss of ISS_VALUES) {
       bench.write('aaa');
       bench.write('bbbbb');
       bench.write('ccccccc');
-      assert.deepEqual(bench.take(), ['P. 1:4 ack 1 aaa', 'P. 4:14 ack 1 bbbbbccccc']);
+      assert.deepEqual(bench.take(), ['P. 1:4 ack 1 aaa', '. 4:14 ack 1 bbbbbccccc']);
     });
 
     it('is off with TCP_NODELAY, and turning it off sends what was held', () => {

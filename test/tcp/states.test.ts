@@ -109,7 +109,7 @@ function aborted(bench: Bench): Bench {
 }
 
 function hardError(bench: Bench): Bench {
-  bench.connection.icmpError(ECONNREFUSED, true);
+  bench.connection.icmpError(ECONNREFUSED);
   return bench;
 }
 
@@ -163,7 +163,7 @@ describe('what ends a connection', () => {
 
   it('remembers a soft ICMP error for the time-out', () => {
     const bench = synSent();
-    bench.connection.icmpError(EHOSTUNREACH, false);
+    bench.connection.icmpError(EHOSTUNREACH);
     assert.equal(bench.state, 'SYN_SENT');
     assert.equal(bench.advance(FOREVER_US).connection.takeError(), EHOSTUNREACH);
   });
