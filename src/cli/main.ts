@@ -63,7 +63,7 @@ function exitStatusOf(error: unknown): number {
   if (error instanceof CommanderError) {
     // Help and version come as "errors" with status 0.
     if (error.exitCode === 0) return 0;
-    complain(error.message.replace(/^error: /, ''));
+    complain(`${error.message.replace(/^error: /, '').replace(/\.$/, '')} (see ethertype --help)`);
     return EXIT_USAGE;
   }
   if (error instanceof Failure) {

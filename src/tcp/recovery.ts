@@ -7,7 +7,7 @@
  *     any ----- retransmission time-out -----> Loss -------- highSeq acknowledged ---> Open
  * @module
  */
-import { seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
+import { seqDiff, seqGe, seqLt } from '../base/seq.ts';
 import { TRACE_CWND } from '../trace/events.ts';
 import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import type { CaState, Tcb } from './tcb.ts';
@@ -36,10 +36,11 @@ export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): void {
     if (tcb.caState === 'Disorder') setCaState(tcb, 'Open');
     return;
   }
+  const partial = seqLt(tcb.sndUna, tcb.highSeq);
   if (tcb.sack) markLostBySack(tcb, outcome.newestSentUs);
-  else if (outcome.advanced && isRepairing(tcb) && seqLt(tcb.sndUna, tcb.highSeq)) markHeadLost(tcb);
+  else if (outcome.advanced && isRepairing(tcb) && partial) markHeadLost(tcb);
   if (tcb.caState === 'Recovery') {
-    reduceWindow(tcb, outcome.delivered);
+    if (partial) reduceWindow(tcb, outcome.delivered);
     return;
   }
   if (tcb.caState === 'Loss') return;
@@ -146,11 +147,10 @@ function reduceWindow(tcb: Tcb, delivered: number): void {
 }
 
 function leaveIfRepaired(tcb: Tcb): void {
-  // Without SACK wait for one more ACK: late duplicates must not begin a second recovery (RFC 6582 section 4).
-  const repaired = tcb.sack ? seqGe(tcb.sndUna, tcb.highSeq) : seqGt(tcb.sndUna, tcb.highSeq);
-  const allAcked = tcb.sndUna === tcb.sndNxt;
-  if (!repaired && !allAcked) return;
+  if (seqLt(tcb.sndUna, tcb.highSeq)) return;
   if (tcb.caState === 'Recovery') tcb.cwnd = tcb.ssthresh;
+  // Without SACK wait for one more ACK: late duplicates must not begin a second recovery (RFC 6582 section 4).
+  if (!tcb.sack && tcb.sndUna === tcb.highSeq) return;
   if (!tcb.sack) tcb.flight.sackedOut = 0;
   setCaState(tcb, 'Open');
 }

@@ -161,11 +161,19 @@ describe('what ends a connection', () => {
     for (const [what, bench, errno] of errors) assert.equal(bench.connection.takeError(), errno, what);
   });
 
-  it('remembers a soft ICMP error for the time-out', () => {
+  it('remembers an ICMP error for the time-out once the connection stands', () => {
+    const bench = established();
+    bench.write('x');
+    bench.connection.icmpError(EHOSTUNREACH);
+    assert.equal(bench.state, 'ESTABLISHED');
+    assert.equal(bench.advance(FOREVER_US).connection.takeError(), EHOSTUNREACH);
+  });
+
+  it('gives up connecting at any ICMP error', () => {
     const bench = synSent();
     bench.connection.icmpError(EHOSTUNREACH);
-    assert.equal(bench.state, 'SYN_SENT');
-    assert.equal(bench.advance(FOREVER_US).connection.takeError(), EHOSTUNREACH);
+    assert.equal(bench.state, 'CLOSED');
+    assert.equal(bench.connection.takeError(), EHOSTUNREACH);
   });
 
   it('does not abort a connection in TIME_WAIT a second time', () => {
