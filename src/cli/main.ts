@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.ts';
 import { EXIT_USAGE, Failure } from './failure.ts';
 import { OutputClosed, print } from './output.ts';
+import { sceneCommand } from './scene/command.ts';
 import { walkCommand } from './walk/command.ts';
 
 /** Runs the command line `args` (without node and script) and resolves to the exit status. Never rejects. */
@@ -28,11 +29,13 @@ function program(): Command {
 Examples:
   $ ethertype walk                     one HTTP request, from the application to the wire and back
   $ ethertype walk --write walk.pcap   the same, and its packets for tcpdump and Wireshark
+  $ ethertype scene slow-start         one thing that a network does; without a name: which there are
   $ ethertype help walk                everything about a command
 
 Exit status: 0 when all went well, 1 when something could not be done, 2 for a wrong command line.`,
     );
   command.addCommand(walkCommand());
+  command.addCommand(sceneCommand());
   command
     .command('help')
     .argument('[command]', 'its name; none for the help of ethertype itself')

@@ -15,8 +15,8 @@ import { VirtualClock, type VirtualClockOptions } from './clock.ts';
 export interface WorldOptions extends VirtualClockOptions {
   /** Everything that is random follows from it. Default 1. */
   seed?: number;
-  /** Memory for the packets of all hosts together. */
-  pool?: Partial<PoolLimits>;
+  /** Memory for the packets of all hosts together: its limits, or a pool that another world is done with. */
+  pool?: Partial<PoolLimits> | PacketPool;
   /** Settings of every host. */
   sysctl?: Partial<Sysctl>;
   /** Gets the events of every host, cable and switch. */
@@ -81,7 +81,7 @@ export class World {
     this.seed = options.seed ?? 1;
     this.rng = new Rng(this.seed);
     this.clock = new VirtualClock(options);
-    this.pool = new PacketPool(options.pool);
+    this.pool = options.pool instanceof PacketPool ? options.pool : new PacketPool(options.pool);
   }
 
   /** The present, in integer microseconds since the Unix epoch. */
@@ -91,17 +91,28 @@ export class World {
 
   /** A new host; `connect` gives it interfaces eth0, eth1 ... */
   host(name: string, options: HostOptions = {}): Stack {
-    const { trace = this.options.trace ?? null, sysctl } = options;
-    const stack = new Stack({
-      name,
-      env: this.clock.env(this.rng.fork()),
-      pool: this.pool,
-      sysctl: { ...this.options.sysctl, ...sysctl },
-      trace,
-    });
     const index = this.hosts.size + 1;
-    this.hosts.set(stack, { name, index, address: options.address ?? `10.0.0.${index}/24`, interfaces: 0 });
-    return stack;
+    const address = options.address ?? `10.0.0.${index}/24`;
+    return this.boot({ name, index, address, options, interfaces: 0, cables: [] });
+  }
+
+  /**
+   * A host loses its power: its cables are cut and its stack is closed, without a word to anybody. What is lost is lost;
+   * `reboot` makes a new one in its place.
+   */
+  crash(stack: Stack): void {
+    for (const cable of this.known(stack).cables) cable.pull();
+    stack.close();
+  }
+
+  /**
+   * A host that comes back without its memory: name, settings and hardware addresses are those of `stack`, which has
+   * crashed; everything else is new. Its cables went with the old one: `connect` it again.
+   */
+  reboot(stack: Stack): Stack {
+    const old = this.known(stack);
+    this.hosts.delete(stack);
+    return this.boot({ ...old, interfaces: 0, cables: [] });
   }
 
   /** A new switch. */
@@ -138,7 +149,9 @@ export class World {
     this.attach(a, near, addresses?.[0]);
     this.attach(b, ends[1], addresses?.[1]);
     this.cables.push(ends[0]);
-    return new WorldCable(near, ends);
+    const cable = new WorldCable(near, ends);
+    for (const party of [a, b]) if (party instanceof Stack) this.known(party).cables.push(cable);
+    return cable;
   }
 
   /** Runs the world until a promise is settled; gives its value or throws its reason. Needs the option `turn`. */
@@ -156,6 +169,19 @@ export class World {
     for (const stack of this.hosts.keys()) stack.close();
     for (const lan of this.switches) lan.close();
     for (const end of this.cables) end.cable.close();
+  }
+
+  private boot(host: WorldHost): Stack {
+    const { trace = this.options.trace ?? null, sysctl } = host.options;
+    const stack = new Stack({
+      name: host.name,
+      env: this.clock.env(this.rng.fork()),
+      pool: this.pool,
+      sysctl: { ...this.options.sysctl, ...sysctl },
+      trace,
+    });
+    this.hosts.set(stack, host);
+    return stack;
   }
 
   private attach(party: Stack | LearningSwitch, link: CableEnd | FaultyLink, address?: string): void {
@@ -200,7 +226,9 @@ interface WorldHost {
   /** From 1. */
   readonly index: number;
   readonly address: string;
+  readonly options: HostOptions;
   interfaces: number;
+  readonly cables: Connection[];
 }
 
 class WorldCable implements Connection {

@@ -85,8 +85,8 @@ export function ackWasSent(tcb: Tcb): void {
 }
 
 /**
- * Data went out and carried the ACK. When something waits behind a gap, or came twice, that is not enough: data carries no
- * SACK blocks, and does not count as a duplicate ACK (RFC 5681 section 2).
+ * Data went out and carried the ACK. When something waits behind a gap, or came twice, that is not enough: data
+ * carries no SACK blocks, and does not count as a duplicate ACK (RFC 5681 section 2).
  */
 export function delayedAckCarried(tcb: Tcb): void {
   if (tcb.ackPending && !tcb.receiveQueue.hasGap && tcb.dsackStart === tcb.dsackEnd) settle(tcb);

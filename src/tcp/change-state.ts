@@ -36,7 +36,7 @@ export function endConnection(tcb: Tcb, cause: TcpCause, error: number): void {
   tcb.output.ended(false);
 }
 
-/** Nothing more is sent or timed: the flight, the queue and the timers are given back. What was received stays readable. */
+/** Nothing more is sent or timed: flight, queue and timers are given back. What was received stays readable. */
 export function dropSendSide(tcb: Tcb): void {
   stopAllTimers(tcb);
   for (let head = tcb.flight.shift(); head !== undefined; head = tcb.flight.shift())

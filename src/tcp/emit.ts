@@ -3,7 +3,8 @@
  * @module
  */
 import { type Seq, seqDiff, seqGt } from '../base/seq.ts';
-import { ACK, FIN, PSH, RST, SYN } from '../wire/tcp.ts';
+import { ACK, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { tcpOptionsLength } from '../wire/tcp-options.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
 import type { OutSegment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
@@ -12,6 +13,8 @@ import { advertiseWindow } from './window.ts';
 /** SACK blocks beside timestamps, and alone: what 40 bytes of options hold. */
 const SACK_BLOCKS_WITH_TIMESTAMPS = 3;
 const SACK_BLOCKS_ALONE = 4;
+/** Of the SACK option without its blocks, padded, in bytes. */
+const SACK_OPTION_LENGTH = 4;
 
 /** Sends a SYN, or the SYN-ACK of a simultaneous open. */
 export function emitSyn(tcb: Tcb): void {
@@ -39,8 +42,8 @@ export function sendAck(tcb: Tcb): void {
 }
 
 /**
- * SND.NXT, or the end of the peer's window when the peer has taken a part of it back: beyond it the peer would not accept
- * even an ACK.
+ * SND.NXT, or the end of the peer's window when the peer has taken a part of it back: beyond it the peer would not
+ * accept even an ACK.
  */
 function acceptableSeq(tcb: Tcb): Seq {
   return seqGt(tcb.sndNxt, tcb.sndWndEnd) ? tcb.sndWndEnd : tcb.sndNxt;
@@ -103,8 +106,14 @@ function putTimestamps(tcb: Tcb, out: OutSegment): void {
 }
 
 function putSack(tcb: Tcb, out: OutSegment): void {
-  const max = tcb.timestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE;
+  // On the narrowest paths (RFC 791: 68 bytes) a header with all options would be too long a packet.
+  const room = tcb.pathMtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH - tcpOptionsLength(out.options);
+  const max = Math.min(
+    (room - SACK_OPTION_LENGTH) >> 3,
+    tcb.timestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE,
+  );
   const { options } = out;
+  if (max <= 0) return;
   if (tcb.dsackStart !== tcb.dsackEnd) {
     options.addSack(tcb.dsackStart, tcb.dsackEnd);
     tcb.dsackStart = tcb.dsackEnd;

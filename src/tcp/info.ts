@@ -11,7 +11,10 @@ import {
   timerDue,
 } from './timers.ts';
 
-/** TCP_INFO: Linux's struct tcp_info by its field names without their prefix; times in microseconds, or milliseconds where Linux has them. */
+/**
+ * TCP_INFO: Linux's struct tcp_info by its field names without their prefix; times in microseconds, or milliseconds
+ * where Linux has them.
+ */
 export interface TcpInfo {
   state: number;
   /** 0 Open, 1 Disorder, 2 CWR, 3 Recovery, 4 Loss. */
@@ -127,7 +130,7 @@ function sinceMs(nowUs: number, thenUs: number): number {
   return thenUs === 0 ? 0 : Math.floor((nowUs - thenUs) / 1000);
 }
 
-/** The next timer to go off, as `ss -o` chooses: retransmission before the others, keepalive last; null when none is set. */
+/** The timer that `ss -o` shows: retransmission before the others, keepalive last; null when none is set. */
 export function runningTimer(tcb: Tcb): RunningTimer | null {
   for (const [kind, name] of TIMERS_SHOWN) {
     const dueUs = timerDue(tcb, kind);

@@ -239,7 +239,7 @@ function acknowledgeFin(tcb: Tcb): void {
   }
 }
 
-/** An orphan waits for the peer's FIN for tcp_fin_timeout or TCP_LINGER2; a negative TCP_LINGER2 does not wait at all. */
+/** An orphan waits for the peer's FIN for tcp_fin_timeout or TCP_LINGER2; with a negative one, not at all. */
 export function startFinWait2(tcb: Tcb): void {
   const { linger2Us } = tcb.settings;
   if (linger2Us < 0) {

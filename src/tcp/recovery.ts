@@ -180,8 +180,8 @@ export function enterLoss(tcb: Tcb): void {
 }
 
 /**
- * The path takes less than before: every segment that is too big for it is lost, though no congestion is to blame (Linux's
- * tcp_simple_retransmit). True when there was one.
+ * The path takes less than before: every segment that is too big for it is lost, though no congestion is to blame
+ * (Linux's tcp_simple_retransmit). True when there was one.
  */
 export function markTooBigLost(tcb: Tcb): boolean {
   const { flight } = tcb;

@@ -146,7 +146,7 @@ export function mayReceive(state: TcpState): boolean {
   return state === 'ESTABLISHED' || state === 'FIN_WAIT_1' || state === 'FIN_WAIT_2';
 }
 
-/** Whether ABORT tells the peer (RFC 9293 section 3.10.5): not when both FINs are on their way, nor before its SYN came. */
+/** Whether ABORT tells the peer (RFC 9293 section 3.10.5): not when both FINs are out, nor before its SYN came. */
 export function needsReset(state: TcpState): boolean {
   return state === 'SYN_RCVD' || maySend(state) || state === 'FIN_WAIT_1' || state === 'FIN_WAIT_2';
 }

@@ -1,6 +1,6 @@
 /**
- * SYN cookies (RFC 4987 section 3.6): the state of a half-open connection kept in the sequence number of our SYN-ACK. As
- * Linux lays it out: 8 bits of a clock that counts minutes, and 24 bits of a keyed hash plus an index of the MSS;
+ * SYN cookies (RFC 4987 section 3.6): the state of a half-open connection kept in the sequence number of our SYN-ACK.
+ * As Linux lays it out: 8 bits of a clock that counts minutes, and 24 bits of a keyed hash plus an index of the MSS;
  * window scale and SACK-permitted travel in the low bits of the timestamp.
  * @module
  */
@@ -30,28 +30,29 @@ export class SynCookies {
     const minute = Math.floor(nowUs / MINUTE_US);
     let index = COOKIE_MSS.length - 1;
     while (index > 0 && (COOKIE_MSS[index] as number) > mss) index--;
-    const base = hashFlow(this.first, flow, 0) + irs + ((minute & 0xff) << 24);
-    return (base + ((hashFlow(this.second, flow, minute) + index) & LOW_24)) | 0;
+    const base = hashFlow(this.first, flow, 0, 0) + irs + ((minute & 0xff) << 24);
+    return (base + ((hashFlow(this.second, flow, minute, irs) + index) & LOW_24)) | 0;
   }
 
   /** The peer's MSS when `ack` answers a cookie of ours that is not too old; 0 when it does not. */
   check(flow: FiveTuple, irs: Seq, cookie: Seq, nowUs: number): number {
     const now = Math.floor(nowUs / MINUTE_US);
-    const rest = (cookie - hashFlow(this.first, flow, 0) - irs) | 0;
+    const rest = (cookie - hashFlow(this.first, flow, 0, 0) - irs) | 0;
     const age = ((now & 0xff) - (rest >>> 24)) & 0xff;
     if (age >= COOKIE_MINUTES) return 0;
-    const index = ((rest & LOW_24) - hashFlow(this.second, flow, now - age)) & LOW_24;
+    const index = ((rest & LOW_24) - hashFlow(this.second, flow, now - age, irs)) & LOW_24;
     return COOKIE_MSS[index] ?? 0;
   }
 }
 
-function hashFlow(hash: SipHash, flow: FiveTuple, minute: number): number {
+function hashFlow(hash: SipHash, flow: FiveTuple, minute: number, irs: Seq): number {
   const { localAddress, remoteAddress } = flow;
   hash.begin().add(localAddress.w0).add(localAddress.w1).add(localAddress.w2).add(localAddress.w3);
   hash.add(remoteAddress.w0).add(remoteAddress.w1).add(remoteAddress.w2).add(remoteAddress.w3);
   return hash
     .add((flow.localPort << 16) | flow.remotePort)
     .add(minute)
+    .add(irs)
     .end();
 }
 

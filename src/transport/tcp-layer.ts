@@ -1,6 +1,6 @@
 /**
- * TCP between IP and the sockets: finds the connection, listener or TIME_WAIT entry that a segment belongs to, and opens
- * connections.
+ * TCP between IP and the sockets: finds the connection, listener or TIME_WAIT entry that a segment belongs to, and
+ * opens connections.
  * @module
  */
 import { EADDRINUSE, EADDRNOTAVAIL, ENETUNREACH } from '../base/errno.ts';

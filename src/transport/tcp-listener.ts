@@ -28,7 +28,7 @@ export class TcpListenerEndpoint {
   /** Who is told that `accept` has something. */
   user: ReadyListener | null;
   settings: TcpSettings;
-  /** listen(2)'s backlog, at most somaxconn: the accept queue holds one more than this (as Linux). */
+  /** listen(2)'s backlog, at most somaxconn: either queue holds one more than this (as Linux). */
   backlog: number;
   private readonly requests = new Set<SynRequest>();
   private readonly accepted = new Ring<TcpEndpoint>();
@@ -102,8 +102,7 @@ export class TcpListenerEndpoint {
   receiveSyn(segment: Segment, local: IpAddress, remote: IpAddress, remotePort: number, iss: Seq): void {
     const { host } = this.layer;
     const { TcpExt } = host.mib;
-    const full = this.requests.size >= Math.min(this.backlog, host.sysctl.tcp_max_syn_backlog);
-    const cookie = host.sysctl.tcp_syncookies === 2 || (full && iss === 0);
+    const cookie = iss === 0 && (host.sysctl.tcp_syncookies === 2 || this.synQueueFull);
     if (cookie && host.sysctl.tcp_syncookies === 0) {
       TcpExt.TCPReqQFullDrop++;
       this.overflow('TCP_REQQFULLDROP');
@@ -254,9 +253,7 @@ export class TcpListenerEndpoint {
     }
     TcpExt.SyncookiesRecv++;
     const { timestamps, tsVal, tsEcr } = segment.options;
-    const kept = timestamps
-      ? readCookieTimestamp((tsEcr - layer.secrets.timestampOffset(local, remote)) | 0)
-      : { windowScale: -1, sack: false };
+    const kept = timestamps ? readCookieTimestamp(tsEcr) : { windowScale: -1, sack: false };
     const options = { mss, ...kept, timestamps, tsVal, window: segment.window };
     const request = this.newRequest(irs, options, local, remote, remotePort, iss, true);
     const route = layer.ip.route(remote, local);
@@ -274,6 +271,14 @@ export class TcpListenerEndpoint {
     this.removeRequest(request);
     this.traceState('CLOSED', cause, request, 'SYN_RCVD');
     if (refused !== null) this.layer.reply(request, resetFor(refused, this.layer.context.out));
+  }
+
+  /** As Linux: one more than the backlog fits; without cookies a quarter of tcp_max_syn_backlog stays free, too. */
+  private get synQueueFull(): boolean {
+    const { tcp_syncookies, tcp_max_syn_backlog } = this.layer.host.sysctl;
+    const { size } = this.requests;
+    if (size > this.backlog) return true;
+    return tcp_syncookies === 0 && tcp_max_syn_backlog - size < tcp_max_syn_backlog >> 2;
   }
 
   private get acceptQueueFull(): boolean {
@@ -333,7 +338,7 @@ export class TcpListenerEndpoint {
   private traceQueue(queue: 'syn' | 'accept', length: number): void {
     const { trace, name, nowUs } = this.layer.host;
     if (trace === null || (trace.wants & TRACE_QUEUE) === 0) return;
-    const limit = queue === 'syn' ? this.backlog : this.backlog + 1;
+    const limit = this.backlog + 1;
     trace.emit({ type: 'queue', atUs: nowUs, host: name, queue, owner: this.owner, length, limit });
   }
 

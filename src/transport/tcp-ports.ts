@@ -78,8 +78,8 @@ export class TcpPorts {
   }
 
   /**
-   * A port for an outgoing connection (RFC 6056): from `start` on the first that nobody has bound and for which `isFree`
-   * says that the five-tuple is unused. -EADDRNOTAVAIL is the caller's when it returns null.
+   * A port for an outgoing connection (RFC 6056): from `start` on the first that nobody has bound and for which
+   * `isFree` says that the five-tuple is unused. -EADDRNOTAVAIL is the caller's when it returns null.
    */
   bindEphemeral(address: IpAddress, start: number, isFree: (port: number) => boolean): PortBinding | null {
     const port = pickEphemeralPort(this.host.sysctl.ip_local_port_range, start, candidate => {

@@ -45,7 +45,7 @@ export class TcpSecrets {
     return (this.portHash.add(remotePort).end() + 2 * this.portsPicked++) | 0;
   }
 
-  /** What is added to the timestamps' clock towards this peer (RFC 7323 section 5.4): the same for each pair of hosts. */
+  /** What is added to the timestamps' clock towards this peer (RFC 7323 section 5.4): one for each pair of hosts. */
   timestampOffset(local: IpAddress, remote: IpAddress): number {
     this.timestampHash.begin();
     addAddress(this.timestampHash, local);

@@ -1,11 +1,12 @@
 /**
- * Trace events, sockets and counters as the tools of Linux print them:
+ * Trace events, sockets and counters as the tools of Linux print them, and as capture files:
  * `import { formatStrace, tcpdumpView } from 'ethertype/view'`.
  * @module
  */
 export { TcpdumpFormatter, type TcpdumpOptions } from '../dissect/tcpdump.ts';
 export { type CurlExchange, formatCurl, formatCurlFailure } from './curl.ts';
 export { type CounterGroups, formatNetstat, formatProcNetstat, formatProcSnmp } from './netstat.ts';
+export { type PcapSinkOptions, pcapSink } from './pcap.ts';
 export { formatSockets } from './ss.ts';
 export { formatStrace, type StraceOptions } from './strace.ts';
 export { type TcpdumpViewOptions, tcpdumpView } from './tcpdump.ts';

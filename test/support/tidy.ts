@@ -20,6 +20,7 @@ const ORDER = [
   'stack',
   'http',
   'sim',
+  'scenes',
 ];
 
 /** Side wings: nothing of the order imports them, and they import only these. */

@@ -135,3 +135,11 @@ describe('duplicates above a gap (RFC 2883 section 4.2)', () => {
     }
   });
 });
+
+describe('SACK blocks', () => {
+  it('leave a packet within the smallest MTU (RFC 791: 68 bytes)', () => {
+    const bench = established({ mtu: 68, timestamps: true });
+    for (const seq of [11, 21, 31]) bench.receive('.', { seq, text: 'x', tsVal: 1 });
+    assert.deepEqual(bench.take().at(-1), '. 1:1 ack 1 sack 31:32');
+  });
+});

@@ -12,10 +12,10 @@ function textOf(from: number, to: number): string {
   return String.fromCharCode(...STREAM.subarray(from, to));
 }
 
-const pieces = fc.array(
-  fc.record({ from: fc.nat(LENGTH - 1), length: fc.integer({ min: 1, max: 1500 }) }),
-  { minLength: 1, maxLength: 60 },
-);
+const pieces = fc.array(fc.record({ from: fc.nat(LENGTH - 1), length: fc.integer({ min: 1, max: 1500 }) }), {
+  minLength: 1,
+  maxLength: 60,
+});
 
 for (const irs of ISS_VALUES) {
   describe(`receive queue, irs ${irs >>> 0}`, () => {
@@ -106,7 +106,10 @@ describe('the order of SACK blocks (RFC 2018 section 4)', () => {
       for (const seq of [11, 21, 31, 41, 51])
         bench.receive('.', { seq, text: 'x', ...(timestamps ? { tsVal: 1 } : {}) });
       const blocks = bench.takeSent().at(-1)?.sack ?? [];
-      assert.deepEqual(blocks, [51, 41, 31, 21].slice(0, limit).map(left => [left, left + 1]));
+      assert.deepEqual(
+        blocks,
+        [51, 41, 31, 21].slice(0, limit).map(left => [left, left + 1]),
+      );
     }
   });
 });

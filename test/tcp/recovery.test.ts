@@ -285,7 +285,8 @@ for (const iss of ISS_VALUES) {
               }
               bench.advance(rng.between(0, 20) * MS);
               while (arrived.has(acked)) acked++;
-              if (!rng.chance(0.2)) bench.receive('.', { ack: acked, sack: sack ? sackBlocks(arrived, acked) : [] });
+              if (!rng.chance(0.2))
+                bench.receive('.', { ack: acked, sack: sack ? sackBlocks(arrived, acked) : [] });
               checkCounters(bench);
             }
             for (let i = 0; i < 60 && bench.connection.flight.packetsOut > 0; i++) {

@@ -33,7 +33,13 @@ for (const iss of ISS_VALUES) {
       for (const gso of [0, 25, 1000]) {
         const bench = open({ gso });
         bench.write(`${segments(4)}xyz`);
-        assert.equal(bench.takeSent().map(({ text }) => text).join(''), `${segments(4)}xyz`);
+        assert.equal(
+          bench
+            .takeSent()
+            .map(({ text }) => text)
+            .join(''),
+          `${segments(4)}xyz`,
+        );
         assert.equal(bench.connection.flight.packetsOut, 5);
       }
     });

@@ -49,7 +49,11 @@ for (const iss of ISS_VALUES) {
       for (let round = 0; round < 40; round++) {
         const room = bench.connection.rcvWndLeft;
         for (let sent = 0; sent + 1448 <= room; sent += 1448) {
-          bench.receive('.', { text: 'x'.repeat(1448), tsVal: 2 + round, tsEcr: bench.connection.tsNow - 20 });
+          bench.receive('.', {
+            text: 'x'.repeat(1448),
+            tsVal: 2 + round,
+            tsEcr: bench.connection.tsNow - 20,
+          });
           bench.read();
         }
         bench.advance(20 * MS);

@@ -1,5 +1,5 @@
 import { formatSockets } from '../../view/ss.ts';
-import { wrap } from '../output.ts';
+import { wrap } from '../../view/wrap.ts';
 import { CLIENT_ADDRESS, CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
 import type { WalkResult } from './run.ts';
 import * as sections from './sections.ts';

@@ -3,12 +3,13 @@
  * @module
  */
 import type { CallEvent, TraceEvent } from '../../trace/events.ts';
+import { parseFrame } from '../../trace/frame.ts';
 import { formatCurl } from '../../view/curl.ts';
+import { dumpPackets, formatLadder, type LadderContext } from '../../view/ladder.ts';
 import { formatStrace } from '../../view/strace.ts';
 import { tcpdumpView } from '../../view/tcpdump.ts';
 import { CLIENT_ADDRESS, CLIENT_NAME, SERVER_ADDRESS, type SERVER_NAME, SERVER_PORT } from './addresses.ts';
-import { formatLadder, type LadderContext } from './ladder.ts';
-import { lookInto, streamText } from './packets.ts';
+import { streamText } from './packets.ts';
 
 /** What was seen, cut into the phases of a connection. */
 export interface Phases extends LadderContext {
@@ -25,13 +26,13 @@ export function cutPhases(all: readonly TraceEvent[]): Phases {
   const isArp = (event: TraceEvent): boolean =>
     event.type === 'neighbor' ||
     (event.type === 'queue' && event.queue === 'neighbor') ||
-    (event.type === 'packet' && lookInto(event).kind === 'arp');
+    (event.type === 'packet' && parseFrame(event).arp !== null);
   const isTcp = (event: TraceEvent): boolean =>
     (event.type === 'tcp:state' && !(event.from === 'LISTEN' && event.to === 'CLOSED')) ||
     (event.type === 'queue' && (event.queue === 'syn' || event.queue === 'accept')) ||
-    (event.type === 'packet' && lookInto(event).tcp !== null);
+    (event.type === 'packet' && parseFrame(event).tcp !== null);
   const tcp = beforeClose.filter(isTcp);
-  const firstData = tcp.findIndex(event => event.type === 'packet' && lookInto(event).payload.length > 0);
+  const firstData = tcp.findIndex(event => event.type === 'packet' && parseFrame(event).payload.length > 0);
   const handshake = firstData < 0 ? tcp : tcp.slice(0, firstData);
   // The server takes the connection from its queue when it gets to it, perhaps when data is already on its way.
   const late = tcp
@@ -39,17 +40,13 @@ export function cutPhases(all: readonly TraceEvent[]): Phases {
     .filter(event => event.type === 'queue' || event.type === 'tcp:state');
   return {
     startUs: all[0]?.atUs ?? 0,
-    dumped: dumpAll(all),
+    dumped: dumpPackets(all),
+    isLeft: event => event.host === CLIENT_NAME,
     all,
     arp: beforeClose.filter(isArp),
     open: [...handshake, ...late],
     close: closing < 0 ? [] : all.slice(closing).filter(isTcp),
   };
-}
-
-function dumpAll(events: readonly TraceEvent[]): Map<TraceEvent, string> {
-  const dump = tcpdumpView();
-  return new Map(events.filter(event => event.type === 'packet').map(event => [event, dump(event)[0] ?? '']));
 }
 
 /** How the client learns the server's hardware address. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { wrap } from '../../src/cli/output.ts';
+import { wrap } from '../../src/view/wrap.ts';
 
 test('short lines stay as they are', () => {
   assert.deepEqual(wrap('abc', 100), ['abc']);

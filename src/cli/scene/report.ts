@@ -1,0 +1,58 @@
+import type { Played, Scene } from '../../scenes/scene.ts';
+import type { TraceEvent } from '../../trace/events.ts';
+import { parseFrame } from '../../trace/frame.ts';
+import { dumpPackets, formatLadder } from '../../view/ladder.ts';
+import { formatPlot } from '../../view/plot.ts';
+import { wrap } from '../../view/wrap.ts';
+
+const COLUMNS = 100;
+
+/** The scenes with a line each. */
+export function formatList(scenes: readonly Scene[]): string {
+  const width = Math.max(...scenes.map(({ name }) => name.length)) + 2;
+  const lines = scenes.map(({ name, summary }) => `  ${name.padEnd(width)}${summary}`);
+  const all = ['Scenes, each played in virtual time: ethertype scene NAME', '', ...lines];
+  return `${all.flatMap(line => wrap(line, COLUMNS, ' '.repeat(width + 2))).join('\n')}\n`;
+}
+
+/** One scene as text: what to look at, what happened, what was seen. */
+export function formatScene(scene: Scene, played: Played): string {
+  const { events, startUs, story } = played;
+  const leftName = scene.hosts[0].split(' ')[0];
+  const ladder = formatLadder(
+    events.filter(event => !isBackground(event, story.notes)),
+    {
+      startUs,
+      dumped: dumpPackets(events),
+      isLeft: scene.isLeft ?? (event => event.host === leftName),
+      notes: story.notes,
+      ...(story.folds === undefined ? {} : { folds: story.folds }),
+      ...(story.ports === undefined ? {} : { ports: story.ports }),
+    },
+    scene.hosts,
+  );
+  const plot = story.plot === undefined ? [] : ['', ...formatPlot(story.plot.points, story.plot)];
+  const lines = [
+    `${scene.name}: ${scene.summary}`,
+    '',
+    ...paragraph(scene.look),
+    '',
+    ...ladder,
+    ...plot,
+    '',
+    ...paragraph(`Seen: ${story.seen}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function paragraph(text: string): string[] {
+  return wrap(text, COLUMNS, '');
+}
+
+/** Calls that only prepare, and what wakes a program that sleeps: in the events, but not worth a line. */
+function isBackground(event: TraceEvent, notes: ReadonlyMap<TraceEvent, string>): boolean {
+  if (notes.has(event)) return false;
+  if (event.type === 'call') return event.name === 'setsockopt' || event.name === 'socket';
+  if (event.type === 'packet') return parseFrame(event).arp !== null;
+  return event.type === 'neighbor' || (event.type === 'queue' && event.queue === 'neighbor');
+}

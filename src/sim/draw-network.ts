@@ -1,0 +1,208 @@
+import type { Rng } from '../base/rng.ts';
+import type { Sysctl } from '../core/sysctl.ts';
+import type { Faults } from '../link/lane.ts';
+import type { CablePlan, HostPlan, NetworkPlan, RoutePlan } from './world-plan.ts';
+
+/** How many hosts a world has, beside its routers. */
+const HOST_COUNTS = [2, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20] as const;
+/** Networks in a row, each joined to the next by a router. */
+const NETWORK_COUNTS = [1, 1, 1, 1, 2, 2, 3] as const;
+const MTUS = [1500, 1500, 1500, 1500, 9000, 1280, 576] as const;
+
+/** Draws hosts, switches, routers and cables, and what goes wrong on them. */
+export function drawNetwork(rng: Rng, calm: boolean): NetworkPlan {
+  const hostCount = rng.pick(HOST_COUNTS);
+  const weather = drawWeather(rng, calm);
+  const offloads = rng.chance(0.15);
+  const packets = !calm && rng.chance(0.04) ? rng.between(20, 200) : null;
+  const shape = { rng, calm, weather };
+  const network =
+    hostCount === 2 && rng.chance(0.4)
+      ? drawCable(shape)
+      : drawNetworks(shape, hostCount, rng.pick(NETWORK_COUNTS));
+  return { ...network, offloads, packets };
+}
+
+interface Shape {
+  readonly rng: Rng;
+  readonly calm: boolean;
+  /** What goes wrong where an end host sends. */
+  readonly weather: Faults;
+}
+
+type Drawn = Pick<NetworkPlan, 'hosts' | 'switches' | 'cables'>;
+
+/** Two hosts with a cable between them. */
+function drawCable(shape: Shape): Drawn {
+  const { rng } = shape;
+  const hosts = [drawHost(shape, 'h1', '10.0.0.1', []), drawHost(shape, 'h2', '10.0.0.2', [])];
+  const cable: CablePlan = {
+    from: 'h1',
+    to: 'h2',
+    addresses: ['10.0.0.1/24', '10.0.0.2/24'],
+    mtu: rng.pick(MTUS),
+    there: { ...shape.weather, ...drawPhysics(rng, shape.calm) },
+    back: { ...shape.weather, ...drawPhysics(rng, shape.calm) },
+  };
+  return { hosts, switches: [], cables: [cable] };
+}
+
+/** Networks in a row: each has one or two switches, and a router joins it to the next. */
+function drawNetworks(shape: Shape, hostCount: number, networkCount: number): Drawn {
+  const { rng, calm } = shape;
+  const hosts: HostPlan[] = [];
+  const switches: string[] = [];
+  const cables: CablePlan[] = [];
+  const mtus: number[] = [];
+  const plain = (mtu: number): Pick<CablePlan, 'mtu' | 'there' | 'back'> => ({
+    mtu,
+    there: drawPhysics(rng, calm),
+    back: drawPhysics(rng, calm),
+  });
+  for (let k = 0; k < networkCount; k++) {
+    const mtu = rng.pick(MTUS);
+    mtus.push(mtu);
+    switches.push(`s${k}`);
+    if (rng.chance(0.25)) {
+      switches.push(`t${k}`);
+      cables.push({ from: `s${k}`, to: `t${k}`, addresses: [null, null], ...plain(mtu) });
+    }
+  }
+  for (let i = 0; i < hostCount; i++) {
+    const k = i % networkCount;
+    const address = `10.0.${k}.${1 + Math.floor(i / networkCount)}`;
+    const name = `h${i + 1}`;
+    const mtu = mtus[k] as number;
+    hosts.push(drawHost(shape, name, address, hostRoutes(k, networkCount)));
+    const to = rng.pick(switches.filter(each => each.endsWith(String(k))));
+    const physics = plain(mtu);
+    // Only what an end host sends is lost, doubled or corrupted: so it happens once on each way.
+    const there = { ...shape.weather, ...physics.there };
+    cables.push({ from: name, to, addresses: [`${address}/24`, null], ...physics, there });
+  }
+  for (let k = 0; k + 1 < networkCount; k++) {
+    const name = `r${k + 1}`;
+    hosts.push({
+      name,
+      router: true,
+      address: `10.0.${k}.254`,
+      routes: routerRoutes(k, networkCount),
+      sysctl: { ip_forward: true },
+      edgeTriggered: false,
+    });
+    const low: CablePlan['addresses'] = [`10.0.${k}.254/24`, null];
+    const high: CablePlan['addresses'] = [`10.0.${k + 1}.253/24`, null];
+    cables.push({ from: name, to: `s${k}`, addresses: low, ...plain(mtus[k] as number) });
+    cables.push({ from: name, to: `s${k + 1}`, addresses: high, ...plain(mtus[k + 1] as number) });
+  }
+  return { hosts, switches, cables };
+}
+
+function drawHost(shape: Shape, name: string, address: string, routes: readonly RoutePlan[]): HostPlan {
+  const { rng, calm } = shape;
+  const sysctl = drawSysctl(rng, calm);
+  return { name, router: false, address, routes, sysctl, edgeTriggered: rng.chance(0.3) };
+}
+
+/** From a host in network `k`: what lies behind the router at either side. */
+function hostRoutes(k: number, networkCount: number): RoutePlan[] {
+  const routes: RoutePlan[] = [];
+  for (let other = 0; other < networkCount; other++) {
+    if (other === k) continue;
+    routes.push({ network: `10.0.${other}.0/24`, gateway: `10.0.${k}.${other > k ? 254 : 253}` });
+  }
+  return routes;
+}
+
+/** From the router between networks `k` and `k + 1`: what lies behind the next routers. */
+function routerRoutes(k: number, networkCount: number): RoutePlan[] {
+  const routes: RoutePlan[] = [];
+  for (let other = 0; other < networkCount; other++) {
+    if (other === k || other === k + 1) continue;
+    const gateway = other < k ? `10.0.${k}.253` : `10.0.${k + 1}.254`;
+    routes.push({ network: `10.0.${other}.0/24`, gateway });
+  }
+  return routes;
+}
+
+/** Loss, duplicates, reordering and corruption. In a calm world they are bearable. */
+export function drawWeather(rng: Rng, calm: boolean): Faults {
+  const loss = rng.pick(calm ? [0, 0, 0.001, 0.01, 0.03] : [0, 0, 0.001, 0.01, 0.02, 0.05, 0.1, 0.2]);
+  const burst = rng.chance(calm ? 0.1 : 0.25);
+  return {
+    loss,
+    ...(burst ? { burst: { enter: calm ? 0.002 : 0.01, leave: rng.pick([0.1, 0.3, 0.6]) } } : {}),
+    duplicate: rng.pick([0, 0, 0, 0.01, 0.1]),
+    reorder: rng.pick([0, 0, 0, 0.01, 0.05, 0.2]),
+    reorderBehind: rng.between(1, 8),
+    reorderHoldUs: rng.pick([1000, 10_000, 100_000]),
+    corrupt: rng.pick([0, 0, 0, 0.001, 0.01, 0.05]),
+  };
+}
+
+/** Delay, jitter, rate and queue of one direction of a cable. */
+function drawPhysics(rng: Rng, calm: boolean): Faults {
+  const delayUs = rng.pick([0, 0, 10, 100, 1000, 1000, 10_000, 50_000, calm ? 50_000 : 200_000]);
+  const rate = rng.pick([0, 0, 0, 1e9, 100e6, 10e6, calm ? 10e6 : 1e6, calm ? 10e6 : 256e3]);
+  return {
+    delayUs,
+    jitterUs: rng.chance(0.3) ? Math.floor(delayUs / 2) : 0,
+    rate,
+    queueLimit: rate === 0 ? 1000 : rng.pick([calm ? 8 : 1, 16, 100, 1000]),
+  };
+}
+
+/** Settings that differ from the defaults here and there. */
+const HARMLESS: readonly Partial<Sysctl>[] = [
+  { tcp_sack: false },
+  { tcp_timestamps: 0 },
+  { tcp_timestamps: 2 },
+  { tcp_window_scaling: false },
+  { tcp_dsack: false },
+  { tcp_congestion_control: 'reno' },
+  { tcp_adv_win_scale: 2 },
+  { tcp_rmem: [4096, 16384, 65536] },
+  { tcp_wmem: [4096, 8192, 16384] },
+  { tcp_rmem: [4096, 1048576, 6291456] },
+  { tcp_moderate_rcvbuf: false },
+  { tcp_slow_start_after_idle: false },
+  { tcp_reordering: 10 },
+  { tcp_rto_min_ms: 20 },
+  { tcp_rfc1337: true },
+  { tcp_syncookies: 2 },
+  { ethertype_gso_max_size: 0 },
+  { ethertype_init_cwnd: 1 },
+  { ethertype_ofo_ranges: 4 },
+  { ethertype_txqueuelen: 4 },
+  { netdev_max_backlog: 32 },
+  { unres_qlen: 3 },
+  { base_reachable_time_ms: 1000 },
+];
+
+/** Settings with which connections fail that could have worked. */
+const HARMFUL: readonly Partial<Sysctl>[] = [
+  { tcp_abort_on_overflow: true },
+  { tcp_syncookies: 0 },
+  { somaxconn: 1 },
+  { tcp_max_syn_backlog: 1 },
+  { ethertype_time_wait_ms: 1000 },
+  { tcp_max_tw_buckets: 1 },
+  { tcp_tw_reuse: 1 },
+  { ip_local_port_range: [40_000, 40_003] },
+  { gc_thresh3: 4 },
+  { netdev_max_backlog: 2 },
+  { tcp_fin_timeout: 2 },
+  { tcp_retries2: 4 },
+  { tcp_syn_retries: 1, tcp_synack_retries: 1 },
+  { tcp_orphan_retries: 1 },
+  { tcp_rto_max_ms: 2000 },
+  { tcp_challenge_ack_limit: 1 },
+];
+
+function drawSysctl(rng: Rng, calm: boolean): Partial<Sysctl> {
+  let sysctl: Partial<Sysctl> = {};
+  for (let n = rng.pick([0, 0, 1, 2, 4]); n > 0; n--) sysctl = { ...sysctl, ...rng.pick(HARMLESS) };
+  if (calm) return sysctl;
+  for (let n = rng.pick([0, 0, 1, 2]); n > 0; n--) sysctl = { ...sysctl, ...rng.pick(HARMFUL) };
+  return sysctl;
+}
