@@ -66,7 +66,7 @@ export function toHeaderList(init: HeadersInit | undefined): HeaderList {
 
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Control characters but for the tab, and what one byte cannot hold: a line break in a value would split the response. */
+/** Control characters but for the tab, and what one byte cannot hold: a line break would split the response. */
 const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
 
 function sameName(name: string, lowerCase: string): boolean {

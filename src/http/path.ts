@@ -1,6 +1,7 @@
 /**
  * The path of a request target, decoded and normalised as nginx does before it looks for a file: percent-encoding
- * undone, repeated slashes merged, '.' and '..' resolved. Null when it is malformed, has a NUL, or climbs above the root.
+ * undone, repeated slashes merged, '.' and '..' resolved. Null when it is malformed, has a NUL, or climbs above the
+ * root.
  */
 export function normalizePath(target: string): string | null {
   const path = decodePercent(pathOf(target));

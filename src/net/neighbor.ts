@@ -217,7 +217,7 @@ export class Neighbor implements Timer {
     host.timers.delete(this);
     if (state === 'REACHABLE') {
       const base = host.sysctl.base_reachable_time_ms * 1000;
-      // 0.5 .. 1.5 of it, so that hosts that learned of each other together do not ask together (RFC 4861 section 6.3.2).
+      // 0.5 .. 1.5 of it, so that hosts that learned of each other together do not ask together (RFC 4861 6.3.2).
       this.reachableUs = Math.floor(base / 2 + ((host.random32() >>> 0) / 0x100000000) * base);
       host.timers.set(this, this.confirmedUs + this.reachableUs);
     } else if (state === 'DELAY') {

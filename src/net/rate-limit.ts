@@ -11,7 +11,7 @@ interface Bucket {
   atUs: number;
 }
 
-/** Whether one more ICMP error may be sent: a bucket of tokens for all, and one for each target (RFC 1812 section 4.3.2.8). */
+/** Whether one more ICMP error may be sent: a bucket of tokens for all, one for each target (RFC 1812 4.3.2.8). */
 export class IcmpRateLimit {
   private readonly host: Host;
   private readonly targets = new Map<number, Bucket>();

@@ -1,5 +1,6 @@
-import { calls, dataSegments, duration, faults, retransmits } from './observe.ts';
-import { connect, introduce, listen, must, readAll } from './programs.ts';
+import { MSG_WAITALL } from '../socket/constants.ts';
+import { calls, dataSegments, duration, faults, Notes, outside, retransmits } from './observe.ts';
+import { alphabet, bytesOf, connect, introduce, listen, must } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 /** An Ethernet frame with a full segment: 1500 bytes of IP and 14 of header. */
@@ -10,7 +11,7 @@ const BYTES = 9 * 1448 + 1000;
 /** Two segments are lost: one in the middle, and the very last. */
 export const lossAndRetransmit: Scene = {
   name: 'loss-and-retransmit',
-  summary: 'a lost segment is noticed by three duplicate ACKs; the last one only by a time-out',
+  summary: 'a lost segment is noticed by duplicate ACKs; the last one only by a time-out',
   look:
     'The client sends ten segments. The third is lost: the ones behind it arrive, and each makes the server repeat ' +
     'its ACK ("I still wait for the third") with SACK saying what it already has. That is enough to send the third ' +
@@ -21,51 +22,66 @@ export const lossAndRetransmit: Scene = {
   build(world) {
     const client = world.host('client');
     const server = world.host('server');
-    introduce(client, server);
     let full = 0;
-    let tail = 0;
+    let last = 0;
     world.connect(client, server, {
       delayUs: 10_000,
       there: {
         drop: packet =>
           packet.length === FULL_FRAME
-            ? ++full === 3 // the third full segment, the first time
-            : packet.length > 1000 && ++tail === 1, // the shorter one at the end, the first time
+            ? ++full === 3 // the third full segment, the first time it is sent
+            : packet.length > 1000 && ++last === 1, // the shorter one at the end, the first time
       },
     });
+    introduce(client, server);
+
     const serve = async () => {
-      const listener = listen(server.sys);
-      const fd = must(await server.sys.wait.accept(listener));
-      await readAll(server.sys, fd);
-      server.sys.close(fd);
-      server.sys.close(listener);
+      const { sys } = server;
+      const listener = listen(sys);
+      const fd = must(await sys.wait.accept(listener));
+      await sys.wait.recv(fd, new Uint8Array(BYTES), MSG_WAITALL);
+      await sys.wait.send(fd, bytesOf('thank you'));
+      sys.close(fd);
+      sys.close(listener);
     };
     const send = async () => {
-      const fd = must(await connect(client.sys));
-      await client.sys.wait.send(fd, new Uint8Array(BYTES));
-      client.sys.close(fd);
+      const { sys } = client;
+      const fd = must(await connect(sys));
+      await sys.wait.send(fd, alphabet(BYTES));
+      await sys.wait.recv(fd, new Uint8Array(100));
+      sys.close(fd);
     };
     return () => Promise.all([serve(), send()]);
   },
 
   tell(events) {
+    const notes = new Notes();
     const lost = faults(events, 'drop');
-    const fast = retransmits(events, 'client', 'fast')[0];
-    const timeOut = retransmits(events, 'client', 'rto')[0];
-    const read = calls(events, 'server', 'recv').reduce((sum, call) => sum + call.result, 0);
-    const notes = new Map(lost.map(event => [event, 'This segment never arrives.']));
-    const sentAt = (seq: number | undefined): number =>
-      dataSegments(events, 'client', 'out').find(segment => segment.tcp.seq === seq)?.atUs ?? 0;
-    const waited = (again: typeof fast): string => duration((again?.atUs ?? 0) - sentAt(again?.seq));
-    const story = { notes: new Map<(typeof events)[number], string>(notes) };
-    if (fast)
-      story.notes.set(fast, 'Three segments behind it have arrived (SACK): fast retransmit (RFC 6675).');
-    if (timeOut) story.notes.set(timeOut, 'Silence: the retransmission timer went off (RFC 6298).');
+    notes.put(lost[0], 'The third segment never arrives.');
+    notes.put(lost[1], 'The tenth never arrives, and nothing is sent behind it.');
+    const [fast] = retransmits(events, 'client', 'fast');
+    notes.put(
+      fast,
+      'The duplicate ACKs say that three segments behind it have arrived: fast retransmit (RFC 6675).',
+    );
+    const [timeOut] = retransmits(events, 'client', 'rto');
+    notes.put(
+      timeOut,
+      'Silence until the retransmission timer goes off (RFC 6298). The next time-out would be twice as long.',
+    );
+    const sent = dataSegments(events, 'client', 'out');
+    const waited = (again: typeof fast): string => {
+      const first = sent.find(({ tcp }) => tcp.seq === again?.seq);
+      return duration((again?.atUs ?? 0) - (first?.atUs ?? 0));
+    };
+    const [connected] = calls(events, 'client', 'connect');
+    const [closes] = calls(events, 'server', 'close');
     return {
-      ...story,
+      notes,
+      folds: outside(events, connected, closes),
       seen:
-        `The first loss was repaired ${waited(fast)} after it was sent, by fast retransmit; the loss of the last ` +
-        `segment ${waited(timeOut)} after, by time-out. The server read ${read} bytes, all of them.`,
+        `The third segment was sent again after ${waited(fast)}, one round trip; the last one only after ` +
+        `${waited(timeOut)}, by time-out. Of ${sent.length} segments sent ${sent.length - 10} were repetitions, none too many.`,
     };
   },
 };

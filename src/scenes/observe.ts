@@ -11,12 +11,26 @@ import type {
   QueueEvent,
   TcpRetransmitEvent,
   TcpStateEvent,
+  TcpTimerEvent,
   TraceEvent,
 } from '../trace/events.ts';
 import { type Frame, parseFrame } from '../trace/frame.ts';
 import type { TcpRepr } from '../wire/tcp.ts';
 
 type Events = readonly TraceEvent[];
+
+/** Events that matter, each with what it shows. */
+export class Notes extends Map<TraceEvent, string> {
+  /** Notes an event; none is noted when it did not happen. */
+  put(event: TraceEvent | undefined, text: string): void {
+    if (event !== undefined) this.set(event, text);
+  }
+
+  /** Notes several events with the same words. */
+  putAll(events: Iterable<TraceEvent>, text: string): void {
+    for (const event of events) this.put(event, text);
+  }
+}
 
 /** A packet event with what is in its frame. */
 export interface SeenPacket extends Frame {
@@ -78,6 +92,14 @@ export function retransmits(
   );
 }
 
+/** The times a timer went off on a host. */
+export function fired(events: Events, host: string, timer: string): TcpTimerEvent[] {
+  return events.filter(
+    (event): event is TcpTimerEvent =>
+      event.type === 'tcp:timer' && event.host === host && event.timer === timer && event.action === 'fire',
+  );
+}
+
 /** What a host dropped for a reason. */
 export function drops(events: Events, host: string, reason: DropEvent['reason']): DropEvent[] {
   return events.filter(
@@ -110,4 +132,16 @@ export function duration(us: number): string {
 
 function round(value: number): number {
   return value >= 100 ? Math.round(value) : Math.round(value * 10) / 10;
+}
+
+/** Tells which events come before `first` or after `last`: what leads to a scene, and how it is cleared away. */
+export function outside(
+  events: Events,
+  first?: TraceEvent,
+  last?: TraceEvent,
+): (event: TraceEvent) => boolean {
+  const from = first === undefined ? 0 : events.indexOf(first);
+  const to = last === undefined ? events.length : events.indexOf(last);
+  const inside = new Set(events.slice(from, to + 1));
+  return event => !inside.has(event);
 }

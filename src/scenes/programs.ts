@@ -2,10 +2,13 @@
  * Pieces that the programs of several scenes are made of. Each is a few plain socket calls.
  * @module
  */
+import { assert } from '../base/assert.ts';
 import { strerror } from '../base/errno.ts';
+import type { Netif } from '../net/netif.ts';
 import type { Sys } from '../socket/calls.ts';
 import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../socket/constants.ts';
 import type { Stack } from '../stack/stack.ts';
+import type { IpAddress } from '../wire/address.ts';
 
 /** The port of every server. */
 export const PORT = 80;
@@ -52,7 +55,12 @@ export async function sleep(sys: Sys, ms: number): Promise<void> {
   await sys.wait.poll([], ms);
 }
 
-/** Text as bytes, and bytes as text. */
+/** So many bytes to send: the alphabet over and over. */
+export function alphabet(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => 97 + (index % 26));
+}
+
+/** Text as bytes. */
 export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
@@ -68,13 +76,23 @@ export function textOf(buffer: Uint8Array, length: number = buffer.length): stri
  */
 export function introduce(...hosts: readonly Stack[]): void {
   for (const host of hosts) {
-    const netif = host.ip.netif('eth0');
     for (const other of hosts) {
-      const theirs = other.ip.netif('eth0');
-      const address = theirs?.addresses[0]?.address;
-      if (other === host || netif === null || theirs === null || address === undefined) continue;
-      const neighbor = host.ip.neighbors.get(netif, address);
-      if (typeof neighbor !== 'number') neighbor.pin(theirs.macHigh, theirs.macLow);
+      const { macHigh, macLow, addresses } = interfaceOf(other);
+      const [own] = addresses;
+      if (other !== host && own !== undefined) know(host, own.address, macHigh, macLow);
     }
   }
+}
+
+/** The interface that the first cable of a host is in. */
+export function interfaceOf(host: Stack): Netif {
+  const netif = host.ip.netif('eth0');
+  assert(netif !== null, 'the host has its cable');
+  return netif;
+}
+
+/** `ip neigh add ADDRESS lladdr MAC dev eth0`. */
+export function know(host: Stack, address: IpAddress, macHigh: number, macLow: number): void {
+  const neighbor = host.ip.neighbors.get(interfaceOf(host), address);
+  if (typeof neighbor !== 'number') neighbor.pin(macHigh, macLow);
 }

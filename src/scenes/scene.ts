@@ -34,6 +34,8 @@ export interface Story {
   readonly folds?: (event: TraceEvent) => boolean;
   /** Whether events are shown with the port that tells connections apart. */
   readonly ports?: boolean;
+  /** Whether ARP is shown; otherwise it is in the events alone. */
+  readonly showsArp?: boolean;
   /** A line to draw. */
   readonly plot?: Plot;
 }

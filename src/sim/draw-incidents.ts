@@ -20,7 +20,12 @@ function drawIncident(rng: Rng, network: NetworkPlan): IncidentPlan {
   const cable = rng.below(network.cables.length);
   const some = network.cables.map((_, index) => index).filter(index => index === cable || rng.chance(0.3));
   // On a bare cable a host that comes back would need a second interface at the other end.
-  const kinds = ['pull', 'silence', 'weather', ...(network.switches.length > 0 ? ['restart', 'restart'] : [])];
+  const kinds = [
+    'pull',
+    'silence',
+    'weather',
+    ...(network.switches.length > 0 ? ['restart', 'restart'] : []),
+  ];
   switch (rng.pick(kinds)) {
     case 'pull':
       return { kind: 'pull', atUs, forUs, cables: rng.chance(0.7) ? [cable] : some };
@@ -35,6 +40,7 @@ function drawIncident(rng: Rng, network: NetworkPlan): IncidentPlan {
     case 'restart':
       return { kind: 'restart', atUs, forUs, host: rng.pick(network.hosts).name };
     default: {
+      // Corruption only where an end host sends, as drawNetwork has it: two corrupted bits can cancel out.
       const { corrupt, ...faults } = drawWeather(rng, false);
       return { kind: 'weather', atUs, cable, faults };
     }

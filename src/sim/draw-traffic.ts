@@ -1,8 +1,8 @@
 import type { Rng } from '../base/rng.ts';
 import type {
   ChatterPlan,
-  EndPlan,
   Ending,
+  EndPlan,
   HostPlan,
   NetworkPlan,
   ServerPlan,
@@ -86,9 +86,14 @@ function drawTransfer(rng: Rng, frame: TransferFrame): TransferPlan {
     kind: simultaneous ? 'simultaneous' : 'open',
     client: client.name,
     server: server.name,
+    clientAddress: client.address,
     address: toItself ? '127.0.0.1' : server.address,
     port: simultaneous ? SIMULTANEOUS_PORT + id : target.port + (nobody ? 100 : 0),
-    clientPort: simultaneous ? SIMULTANEOUS_PORT + 100 + id : !calm && rng.chance(0.1) ? 6000 + rng.below(3) : 0,
+    clientPort: simultaneous
+      ? SIMULTANEOUS_PORT + 100 + id
+      : !calm && rng.chance(0.1)
+        ? 6000 + rng.below(3)
+        : 0,
     startUs: rng.chance(0.5) ? rng.below(SECOND / 10) : rng.below(BEGIN_WITHIN_US),
     attempts: calm ? 20 : rng.pick([1, 2, 5]),
     retryUs: rng.pick([1000, SECOND / 2, 5 * SECOND]),
@@ -99,7 +104,15 @@ function drawTransfer(rng: Rng, frame: TransferFrame): TransferPlan {
 
 /** `expected`: bytes that will come from the other end. */
 function drawEnd(rng: Rng, bytes: number, expected: number, calm: boolean): EndPlan {
-  const endings: readonly Ending[] = ['half-close', 'half-close', 'half-close', 'answer', 'answer', 'close', 'abort'];
+  const endings: readonly Ending[] = [
+    'half-close',
+    'half-close',
+    'half-close',
+    'answer',
+    'answer',
+    'close',
+    'abort',
+  ];
   const ending = rng.pick(calm ? endings.slice(0, 5) : endings);
   const tiny = rng.pick([1, 10, 100]);
   const sizes = [512, 1460, 4096, 65_536, 1 << 20];
@@ -143,7 +156,9 @@ function drawSocket(rng: Rng, calm: boolean): SocketPlan {
 
 function drawChatters(rng: Rng, network: NetworkPlan, hosts: readonly HostPlan[]): ChatterPlan[] {
   // Two fragments that are corrupted can have the checksum of none.
-  const corrupt = network.cables.some(({ there, back }) => (there.corrupt ?? 0) > 0 || (back.corrupt ?? 0) > 0);
+  const corrupt = network.cables.some(
+    ({ there, back }) => (there.corrupt ?? 0) > 0 || (back.corrupt ?? 0) > 0,
+  );
   return Array.from({ length: rng.pick([0, 0, 0, 1, 3]) }, (_, id) => {
     const to = rng.pick(hosts);
     return {

@@ -1,9 +1,9 @@
 import type { Env, Task } from '../core/env.ts';
+import type { Sys } from '../socket/calls.ts';
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLET } from '../socket/constants.ts';
 import type { EpollEvent } from '../socket/epoll.ts';
 import type { File } from '../socket/file.ts';
 import type { Waiter, WaitQueue } from '../socket/wait-queue.ts';
-import type { Sys } from '../socket/calls.ts';
 import type { Stack } from '../stack/stack.ts';
 
 /** Events taken by one call of epoll_wait. */

@@ -97,6 +97,7 @@ export interface TransferPlan {
   readonly kind: 'open' | 'simultaneous';
   readonly client: string;
   readonly server: string;
+  readonly clientAddress: string;
   /** The server's, or 127.0.0.1. */
   readonly address: string;
   readonly port: number;
@@ -137,7 +138,12 @@ export interface ChatterPlan {
 /** What is done to the network while it is in use. Cables are named by their place in the plan. */
 export type IncidentPlan =
   /** Cables are pulled and put back: the ends lose carrier. */
-  | { readonly kind: 'pull'; readonly atUs: number; readonly forUs: number; readonly cables: readonly number[] }
+  | {
+      readonly kind: 'pull';
+      readonly atUs: number;
+      readonly forUs: number;
+      readonly cables: readonly number[];
+    }
   /** Nothing passes any more, and nobody is told: a partition. */
   | {
       readonly kind: 'silence';

@@ -1,6 +1,6 @@
 import * as C from './constants.ts';
 
-/** The names of a set of flags, joined as strace does: 'SOCK_STREAM|SOCK_NONBLOCK'; '0' for none, unknown bits in hex. */
+/** The names of flags, joined as strace does: 'SOCK_STREAM|SOCK_NONBLOCK'; '0' for none, unknown bits in hex. */
 export function flagNames(value: number, names: readonly (readonly [string, number])[]): string {
   const parts: string[] = [];
   let rest = value | 0;

@@ -31,7 +31,8 @@ export interface Handshake {
 
 /**
  * One TCP connection: the user's calls of RFC 9293 section 3.10 (OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS) on a
- * Tcb. It knows no addresses, packets or sockets: segments go in by `segment` and out by `output.emit`, time is host.nowUs.
+ * Tcb. It knows no addresses, packets or sockets: segments go in by `segment` and out by `output.emit`, time is
+ * host.nowUs.
  */
 export class TcpConnection extends Tcb {
   override fire(nowUs: number): void {

@@ -262,6 +262,8 @@ export class TcpListenerEndpoint {
       this.overflow('TCP_LISTEN_OVERFLOW');
       return true;
     }
+    // The SYN was answered and forgotten: only now it turns out that there was one.
+    this.traceState('SYN_RCVD', 'receive SYN', request);
     this.establish(request, segment, route);
     return true;
   }

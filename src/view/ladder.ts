@@ -100,12 +100,12 @@ function formatEvent(event: TraceEvent, context: LadderContext): string[] {
   );
 }
 
-/** A line of tcpdump without its time, addresses, window (unless it is closed) and options. */
+/** A line of tcpdump without its time, addresses, window (unless it is closed) and options (but for SACK). */
 function shorten(line: string): string {
   return line
     .replace(/^\S+ (?:IP \S+ > \S+: |ARP, )?/, '')
     .replace(/, win [1-9]\d*/, '')
-    .replace(/, options \[[^\]]*\]/, '')
+    .replace(/, options \[.*?(?:sack \d (\{.*\}))?\]/, (_, sack?: string) => (sack ? `, sack ${sack}` : ''))
     .replace(/: HTTP.*$/, '');
 }
 
@@ -149,6 +149,9 @@ const QUEUES: { readonly [queue: string]: string } = {
   neighbor: 'waiting for ARP',
 };
 
+/** An address of a call as strace prints it, with its length. */
+const ADDRESS = /\{sa_family=AF_INET, sin_port=htons\((\d+)\), sin_addr=inet_addr\("([\d.]+)"\)\}, \[?16\]?/;
+
 function formatCell(event: TraceEvent): string | null {
   switch (event.type) {
     case 'tcp:state':
@@ -160,7 +163,7 @@ function formatCell(event: TraceEvent): string | null {
       return name === undefined ? null : `${name}: ${event.length} of at most ${event.limit}`;
     }
     case 'call':
-      return formatStrace(event, { stringLimit: 16, column: 0 });
+      return formatStrace(event, { stringLimit: 16, column: 0 }).replace(ADDRESS, '$2:$1');
     case 'drop':
       return `dropped: ${event.reason}`;
     case 'tcp:retransmit':

@@ -1,4 +1,4 @@
-/** The part of a MessagePort that is used here. Browsers have no `ref` and `unref`; elsewhere a port keeps a process. */
+/** The part of a MessagePort used here. Browsers have no `ref` and `unref`; elsewhere a port keeps a process. */
 interface Port {
   onmessage: (() => void) | null;
   postMessage(message: null): void;

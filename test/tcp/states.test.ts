@@ -87,8 +87,8 @@ for (const [state, make] of Object.entries({
     make({ ...options, settings: WATCHFUL }).advance(FOREVER_US);
 }
 
-/** Taken by listeners, half-open requests and TIME_WAIT entries: test/transport/states.test.ts. */
-export const OF_THE_TRANSPORT: readonly string[] = [
+/** Taken by listeners, half-open requests and TIME_WAIT entries: listener.test.ts and time-wait.test.ts show it. */
+const OF_THE_TRANSPORT: readonly string[] = [
   'CLOSED passive open LISTEN',
   'LISTEN receive SYN SYN_RCVD',
   'LISTEN close CLOSED',

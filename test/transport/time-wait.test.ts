@@ -86,6 +86,7 @@ describe('TIME_WAIT', () => {
       assert.equal(bench.layer.timeWaits.count, 1);
       bench.receive({ flags: 'R', seq: theirs });
       assert.equal(bench.layer.timeWaits.count, tcp_rfc1337 ? 1 : 0);
+      assert.equal(bench.arrows.includes('TIME_WAIT receive RST CLOSED'), !tcp_rfc1337);
       assert.deepEqual(bench.take(), []);
     }
   });

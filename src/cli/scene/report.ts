@@ -1,4 +1,4 @@
-import type { Played, Scene } from '../../scenes/scene.ts';
+import type { Played, Scene, Story } from '../../scenes/scene.ts';
 import type { TraceEvent } from '../../trace/events.ts';
 import { parseFrame } from '../../trace/frame.ts';
 import { dumpPackets, formatLadder } from '../../view/ladder.ts';
@@ -20,7 +20,7 @@ export function formatScene(scene: Scene, played: Played): string {
   const { events, startUs, story } = played;
   const leftName = scene.hosts[0].split(' ')[0];
   const ladder = formatLadder(
-    events.filter(event => !isBackground(event, story.notes)),
+    events.filter(event => !isBackground(event, story)),
     {
       startUs,
       dumped: dumpPackets(events),
@@ -49,10 +49,13 @@ function paragraph(text: string): string[] {
   return wrap(text, COLUMNS, '');
 }
 
-/** Calls that only prepare, and what wakes a program that sleeps: in the events, but not worth a line. */
-function isBackground(event: TraceEvent, notes: ReadonlyMap<TraceEvent, string>): boolean {
+const PREPARING: readonly string[] = ['socket', 'setsockopt', 'bind', 'getsockname'];
+
+/** Calls that only prepare, and ARP: in the events, but not worth a line. */
+function isBackground(event: TraceEvent, { notes, showsArp = false }: Story): boolean {
   if (notes.has(event)) return false;
-  if (event.type === 'call') return event.name === 'setsockopt' || event.name === 'socket';
+  if (event.type === 'call') return PREPARING.includes(event.name);
+  if (showsArp) return false;
   if (event.type === 'packet') return parseFrame(event).arp !== null;
   return event.type === 'neighbor' || (event.type === 'queue' && event.queue === 'neighbor');
 }
