@@ -203,7 +203,8 @@ export class Router {
     kind: Route['kind'],
   ): IpRoute {
     const known = this.pathMtus.get(destination.w3);
-    const mtu = known === undefined ? out.mtu : Math.min(out.mtu, known.mtu);
+    // The loopback's MTU is 65536, but the length field of IPv4 ends at 65535 (Linux: IP_MAX_MTU).
+    const mtu = Math.min(out.mtu, known?.mtu ?? IPV4_MAX_LENGTH, IPV4_MAX_LENGTH);
     const made = new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, this.generation);
     made.narrow = known?.narrow === true && known.mtu <= out.mtu;
     return made;

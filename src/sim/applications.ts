@@ -110,8 +110,9 @@ export class Server {
   private readonly plan: ServerPlan;
   private readonly begun: (end: StreamEnd) => void;
   private fd = -1;
-  /** It is to listen now. */
+  /** It is to listen now; and it will never listen again. */
   private open = false;
+  private finished = false;
   private readonly binding: AppTimer;
   private readonly accepting: AppTimer;
 
@@ -132,12 +133,13 @@ export class Server {
   /** Accepts who already waits, and listens no more. */
   finish(): void {
     while (this.fd >= 0 && this.accept());
+    this.finished = true;
     this.toggle(false);
   }
 
   private toggle(open: boolean): void {
-    this.open = open;
-    if (open) this.listen();
+    this.open = open && !this.finished;
+    if (this.open) this.listen();
     else this.close();
   }
 

@@ -280,8 +280,9 @@ export class StreamEnd {
       return;
     }
     demand(!this.app.calm, () => `${this.name}: nothing moved for ${patienceUs / 1e6} s in a calm world`);
-    // Some slam the door, some just leave.
+    // Some slam the door, some just leave: then what they wrote so far was all.
     if (this.fd % 2 === 0) this.reset();
+    else this.side.finished = true;
     this.end('gave up');
   }
 

@@ -47,6 +47,7 @@ export class SynRequest implements Flow, Timer {
   readonly rcvWscale: number;
   readonly sentUs: number;
   retransmits = 0;
+  private lastAnswerUs = Number.NEGATIVE_INFINITY;
   /** The last ACK came and could not be used: TCP_DEFER_ACCEPT waits for data, or the accept queue is full. */
   acked = false;
   /** A SYN cookie stands for it: it is in no queue. */
@@ -83,13 +84,19 @@ export class SynRequest implements Flow, Timer {
   segment(segment: Segment): void {
     const { listener } = this;
     const rcvNxt = seqAdd(this.irs, 1);
-    if (segment.has(SYN) && !segment.has(RST) && !segment.has(ACK) && segment.seq === this.irs) {
-      listener.sendSynAck(this);
+    const old = this.isOldByTimestamp(segment);
+    if (segment.has(SYN) && !segment.has(RST) && !segment.has(ACK) && segment.seq === this.irs && !old) {
+      if (this.mayAnswer('TCPACKSkippedSynRecv')) listener.sendSynAck(this);
+      return;
+    }
+    if (old) {
+      listener.layer.host.mib.TcpExt.PAWSEstab++;
+      if (this.mayAnswer('TCPACKSkippedPAWS')) this.acknowledge(rcvNxt);
       return;
     }
     const end = seqAdd(segment.seq, segment.length);
     if (seqGt(segment.seq, seqAdd(rcvNxt, this.rcvWnd)) || seqLt(end, rcvNxt)) {
-      if (!segment.has(RST)) this.acknowledge(rcvNxt);
+      if (!segment.has(RST) && this.mayAnswer('TCPACKSkippedSynRecv')) this.acknowledge(rcvNxt);
       return;
     }
     if (segment.has(RST) || segment.has(SYN)) {
@@ -169,6 +176,23 @@ export class SynRequest implements Flow, Timer {
     host.mib.TcpExt.EmbryonicRsts++;
     host.mib.Tcp.AttemptFails++;
     listener.drop(this, segment.has(RST) ? 'receive RST' : 'abort');
+  }
+
+  /** RFC 7323 section 5: older than the SYN. */
+  private isOldByTimestamp(segment: Segment): boolean {
+    const { timestamps, tsVal } = segment.options;
+    return this.options.timestamps && timestamps && !segment.has(RST) && seqLt(tsVal, this.options.tsVal);
+  }
+
+  /** Whether a segment that changes nothing is answered: at most one in tcp_invalid_ratelimit. */
+  private mayAnswer(skipped: 'TCPACKSkippedSynRecv' | 'TCPACKSkippedPAWS'): boolean {
+    const { host } = this.listener.layer;
+    if (host.nowUs - this.lastAnswerUs < host.sysctl.tcp_invalid_ratelimit * 1000) {
+      host.mib.TcpExt[skipped]++;
+      return false;
+    }
+    this.lastAnswerUs = host.nowUs;
+    return true;
   }
 
   private acknowledge(rcvNxt: Seq): void {

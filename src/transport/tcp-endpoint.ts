@@ -141,10 +141,14 @@ export class TcpEndpoint implements Flow, TcpOutput {
     if (write) this.connection.shutdownWrite();
   }
 
-  /** close(2): FIN, or RST when data is unread. The endpoint lives on without a user until TCP is done with it. */
+  /**
+   * close(2): FIN, or RST when data is unread. The endpoint lives on without a user until TCP is done with it, unless
+   * there are tcp_max_orphans of these already: then it is reset.
+   */
   close(): void {
     this.user = null;
     this.connection.close();
+    if (!this.over) this.layer.adoptOrphan(this);
   }
 
   /** RST: close(2) with SO_LINGER 0. */

@@ -61,6 +61,8 @@ export class TcpLayer implements TransportProtocol {
   /** Connections that have something to send and found their interface busy, in the order of their turn. */
   private readonly waiting = new Set<TcpEndpoint>();
   private hasRoom = false;
+  /** Connections whose socket was closed and that are not over. */
+  private readonly orphans = new Set<TcpEndpoint>();
   private readonly replyOptions: IpSendOptions;
 
   constructor(host: Host, ip: IpLayer) {
@@ -336,8 +338,19 @@ export class TcpLayer implements TransportProtocol {
   /** A connection has ended; with a binding it goes on in TIME_WAIT. */
   forget(endpoint: TcpEndpoint, timeWait: PortBinding | null): void {
     this.waiting.delete(endpoint);
+    this.orphans.delete(endpoint);
     if (timeWait === null) this.flows.remove(endpoint);
     else this.timeWaits.add(endpoint, timeWait);
+  }
+
+  /** A connection goes on without a socket; one too many is reset (tcp_max_orphans). */
+  adoptOrphan(endpoint: TcpEndpoint): void {
+    if (this.orphans.size < this.host.sysctl.tcp_max_orphans) {
+      this.orphans.add(endpoint);
+      return;
+    }
+    this.host.mib.TcpExt.TCPAbortOnMemory++;
+    endpoint.abort();
   }
 
   forgetListener(listener: TcpListenerEndpoint): void {

@@ -40,6 +40,29 @@ describe('a SYN', () => {
     assert.equal(listener.synQueueLength, 1);
   });
 
+  it('that comes again and again is answered at most once in tcp_invalid_ratelimit', () => {
+    const bench = new LayerBench();
+    bench.listen();
+    open(bench, 1001);
+    for (let i = 0; i < 10; i++) bench.receive({ flags: 'S', seq: IRS, port: 1001 });
+    assert.deepEqual(bench.take(), ['S.']);
+    assert.equal(bench.host.mib.TcpExt.TCPACKSkippedSynRecv, 9);
+    bench.advance(0.5e6).receive({ flags: 'S', seq: IRS, port: 1001 });
+    assert.deepEqual(bench.take(), ['S.']);
+  });
+
+  it('is not completed by a segment older than it (PAWS)', () => {
+    const bench = new LayerBench();
+    const listener = bench.listen();
+    const synAck = open(bench, 1001, { flags: 'S', tsVal: 100 });
+    const ack = { flags: '.', seq: IRS + 1, ack: (synAck?.seq ?? 0) + 1, port: 1001 };
+    bench.receive({ ...ack, tsVal: 99, tsEcr: synAck?.options.tsVal ?? 0 });
+    assert.equal(listener.acceptQueueLength, 0);
+    assert.deepEqual(bench.take(), ['.']);
+    bench.receive({ ...ack, tsVal: 100, tsEcr: synAck?.options.tsVal ?? 0 });
+    assert.equal(listener.acceptQueueLength, 1);
+  });
+
   it('with FIN is dropped in silence; a RST, too; an ACK is answered by a reset', () => {
     const bench = new LayerBench();
     bench.listen();
