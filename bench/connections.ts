@@ -6,21 +6,23 @@ import { must, Pair } from './pair.ts';
 /** How many are opened at the same time. */
 const AT_ONCE = 32;
 
-/** Connections opened, accepted and closed again. */
+/** A connection, a request of 64 bytes, an answer of 64 bytes, and its end; TIME_WAIT stays behind. */
 export const connections: Benchmark = {
   name: 'connections',
   unit: 'connections/s',
   referenceName: 'node:net over 127.0.0.1',
-  rounds: 3,
+  rounds: 5,
   async ours(scale) {
     const total = Math.round(10_000 * scale);
     const pair = new Pair(1500);
-    void acceptAll(pair, pair.listen());
+    void answerAll(pair, pair.listen());
     const { sys } = pair.client;
     const seconds = await inParallel(total, async () => {
       const fd = await pair.connect();
-      const byte = new Uint8Array(1);
-      must(await sys.wait.recv(fd, byte), 'recv');
+      const answer = new Uint8Array(SIZE);
+      must(await sys.wait.send(fd, MESSAGE), 'send');
+      must(await sys.wait.recv(fd, answer), 'recv');
+      must(await sys.wait.recv(fd, answer), 'recv');
       sys.close(fd);
     });
     pair.close();
@@ -28,11 +30,13 @@ export const connections: Benchmark = {
   },
   async reference(scale) {
     const total = Math.round(10_000 * scale);
-    const server = createServer(socket => socket.end()).listen(0, '127.0.0.1', 1024);
+    const server = createServer(socket => socket.once('data', chunk => socket.end(chunk)));
+    server.listen(0, '127.0.0.1', 1024);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const seconds = await inParallel(total, async () => {
       const socket = connect(port, '127.0.0.1');
+      socket.write(MESSAGE);
       socket.resume();
       await once(socket, 'close');
     });
@@ -41,14 +45,23 @@ export const connections: Benchmark = {
   },
 };
 
-/** The server closes first, as servers of short answers do. */
-async function acceptAll(pair: Pair, listener: number): Promise<void> {
-  const { sys } = pair.server;
+const SIZE = 64;
+const MESSAGE = new Uint8Array(SIZE).fill(7);
+
+async function answerAll(pair: Pair, listener: number): Promise<void> {
   for (;;) {
-    const fd = await sys.wait.accept(listener);
+    const fd = await pair.server.sys.wait.accept(listener);
     if (fd < 0) return;
-    sys.close(fd);
+    void answer(pair, fd);
   }
+}
+
+/** The server closes first, as servers of short answers do. */
+async function answer({ server: { sys } }: Pair, fd: number): Promise<void> {
+  const request = new Uint8Array(SIZE);
+  const count = await sys.wait.recv(fd, request);
+  if (count > 0) await sys.wait.send(fd, request.subarray(0, count));
+  sys.close(fd);
 }
 
 async function inParallel(total: number, one: () => Promise<void>): Promise<number> {

@@ -10,7 +10,7 @@ export const latency: Benchmark = {
   name: 'rtt-64b',
   unit: 'round trips/s',
   referenceName: 'node:net over 127.0.0.1',
-  rounds: 3,
+  rounds: 5,
   async ours(scale) {
     const trips = Math.round(20_000 * scale);
     const pair = new Pair(1500);

@@ -1,9 +1,10 @@
 import { type Benchmark, measure } from './benchmark.ts';
-import { bulk } from './bulk.ts';
+import { bulk, bulkGso } from './bulk.ts';
 import { connections } from './connections.ts';
+import { http } from './http.ts';
 import { latency } from './latency.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [bulk, latency, connections];
+const BENCHMARKS: readonly Benchmark[] = [bulk, bulkGso, latency, connections, http];
 
 const USAGE = `Usage: npm run bench -- [--json] [NAME ...]
 

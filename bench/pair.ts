@@ -1,18 +1,19 @@
+import type { Offloads } from '../src/core/link.ts';
 import { createCable } from '../src/link/cable.ts';
 import { nodeEnv } from '../src/node/env.ts';
 import { AF_INET, SOCK_STREAM } from '../src/socket/constants.ts';
 import { Stack } from '../src/stack/stack.ts';
 
-/** Two hosts on a cable in memory, in real time: every packet is cut to the MTU, checksummed and verified. */
+/** Two hosts on a cable in memory, in real time. */
 export class Pair {
   readonly client: Stack;
   readonly server: Stack;
   readonly port = 5001;
   readonly address = '10.0.0.2';
 
-  constructor(mtu: number) {
+  constructor(mtu: number, offloads: Partial<Offloads> = {}) {
     const env = nodeEnv();
-    const [left, right] = createCable(env, { mtu });
+    const [left, right] = createCable(env, { mtu, offloads });
     this.client = new Stack({ env, name: 'client' });
     this.server = new Stack({ env, name: 'server' });
     this.client.attach(left, { address: '10.0.0.1/24' });

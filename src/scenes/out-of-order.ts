@@ -7,6 +7,7 @@ import {
   outside,
   retransmits,
   type SeenSegment,
+  states,
 } from './observe.ts';
 import { alphabet, connect, introduce, listen, must, readAll, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
@@ -78,7 +79,11 @@ export const outOfOrder: Scene = {
     const read = calls(events, 'server', 'recv').reduce((sum, { result }) => sum + result, 0);
     return {
       notes,
-      folds: outside(events, calls(events, 'client', 'connect')[0], calls(events, 'server', 'close')[0]),
+      folds: outside(
+        events,
+        calls(events, 'client', 'connect')[0],
+        states(events, 'client', 'FIN_WAIT_2')[0],
+      ),
       seen:
         `${early.length} segments arrived behind two younger ones at most, and none was sent again; ` +
         `${late.length - early.length} arrived behind more, and ${again.length} were sent again for nothing. ` +

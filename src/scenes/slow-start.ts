@@ -6,7 +6,7 @@ import type { Scene } from './scene.ts';
 
 /** Of the bottleneck, in bits per second. */
 const RATE = 2e6;
-const BYTES = 2_500_000;
+const BYTES = 1_300_000;
 
 /** The congestion window feels its way: doubling, too much, half, and slowly up again. */
 export const slowStart: Scene = {

@@ -23,7 +23,7 @@ export function formatScene(scene: Scene, played: Played): string {
     events.filter(event => !isBackground(event, story)),
     {
       startUs,
-      dumped: dumpPackets(events),
+      dumped: dumpPackets(events.filter(event => isWorthDumping(event, story))),
       isLeft: scene.isLeft ?? (event => event.host === leftName),
       notes: story.notes,
       ...(story.folds === undefined ? {} : { folds: story.folds }),
@@ -58,4 +58,13 @@ function isBackground(event: TraceEvent, { notes, showsArp = false }: Story): bo
   if (showsArp) return false;
   if (event.type === 'packet') return parseFrame(event).arp !== null;
   return event.type === 'neighbor' || (event.type === 'queue' && event.queue === 'neighbor');
+}
+
+/** Frames longer than this carry data. */
+const SHORT_FRAME = 200;
+
+/** A packet that is not shown needs no line; but tcpdump's relative numbers count from the (short) SYN. */
+function isWorthDumping(event: TraceEvent, { notes, folds }: Story): boolean {
+  if (event.type !== 'packet') return false;
+  return event.length < SHORT_FRAME || notes.has(event) || folds?.(event) !== true;
 }

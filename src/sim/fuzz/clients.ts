@@ -1,0 +1,217 @@
+/**
+ * The two kinds of clients in a fuzzing arena: those whose traffic is attacked, which only have to go on making
+ * traffic, and the innocent one, whose every byte is checked.
+ * @module
+ */
+import { EAGAIN, EINPROGRESS, strerror } from '../../base/errno.ts';
+import type { Rng } from '../../base/rng.ts';
+import {
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_DONT,
+  SHUT_WR,
+  SO_LINGER,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_IP,
+  SOL_SOCKET,
+  SOL_TCP,
+  TCP_NODELAY,
+} from '../../socket/constants.ts';
+import type { Stack } from '../../stack/stack.ts';
+import { AF_INET, IpAddress } from '../../wire/address.ts';
+
+/** Connections that a talker keeps at once. */
+const TALKS = 6;
+
+interface Talk {
+  readonly fd: number;
+  turns: number;
+}
+
+/** Keeps a few connections to services of another host busy, pings it and sends it datagrams. */
+export class Talker {
+  private readonly stack: Stack;
+  private readonly peer: string;
+  private readonly ports: readonly number[];
+  private readonly datagramPort: number;
+  private readonly rng: Rng;
+  private talks: Talk[] = [];
+  private readonly datagrams: number;
+  private readonly buffer = new Uint8Array(8192);
+
+  constructor(stack: Stack, peer: string, ports: readonly number[], datagramPort: number, rng: Rng) {
+    this.stack = stack;
+    this.peer = peer;
+    this.ports = ports;
+    this.datagramPort = datagramPort;
+    this.rng = rng;
+    this.datagrams = stack.sys.socket(AF_INET, SOCK_DGRAM);
+    // Datagrams that are too big for a frame are to go out in fragments.
+    stack.sys.setsockopt(this.datagrams, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  }
+
+  /** Opens, reads, writes, ends; now and then a ping, a datagram, a forgotten neighbour. */
+  pump(): void {
+    const { rng } = this;
+    if (this.talks.length < TALKS && rng.chance(0.3)) this.open();
+    this.talks = this.talks.filter(talk => this.talk(talk));
+    if (rng.chance(0.05)) this.sendDatagram();
+    if (rng.chance(0.03)) this.ping();
+    if (rng.chance(0.01)) this.stack.ip.neighbors.flush(null, false);
+  }
+
+  /** Ends every connection. */
+  hangUp(): void {
+    for (const { fd } of this.talks) this.stack.sys.close(fd);
+    this.talks = [];
+    this.readDatagrams();
+  }
+
+  private readDatagrams(): void {
+    while (this.stack.sys.recv(this.datagrams, this.buffer) >= 0);
+  }
+
+  private open(): void {
+    const { sys } = this.stack;
+    const fd = sys.socket(AF_INET, SOCK_STREAM);
+    if (this.rng.chance(0.5)) sys.setsockopt(fd, SOL_TCP, TCP_NODELAY, 1);
+    const result = sys.connect(fd, { address: this.peer, port: this.rng.pick(this.ports) });
+    if (result !== -EINPROGRESS) sys.close(fd);
+    else this.talks.push({ fd, turns: this.rng.between(5, 400) });
+  }
+
+  private talk(talk: Talk): boolean {
+    const { rng } = this;
+    const { sys } = this.stack;
+    const { fd } = talk;
+    const got = sys.recv(fd, this.buffer);
+    if (rng.chance(0.4)) sys.send(fd, this.buffer.subarray(0, rng.pick([1, 10, 500, 3000, 8192])));
+    const over = got === 0 || (got < 0 && got !== -EAGAIN);
+    if (!over && --talk.turns > 0) return true;
+    if (!over && rng.chance(0.3)) {
+      sys.shutdown(fd, SHUT_WR);
+      talk.turns = 100;
+      return rng.chance(0.9);
+    }
+    if (rng.chance(0.3)) sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, { l_onoff: 1, l_linger: 0 });
+    sys.close(fd);
+    return false;
+  }
+
+  private sendDatagram(): void {
+    const { sys } = this.stack;
+    const bytes = this.buffer.subarray(0, this.rng.pick([0, 1, 100, 1472, 1473, 4000, 8000]));
+    sys.sendto(this.datagrams, bytes, 0, { address: this.peer, port: this.datagramPort });
+    this.readDatagrams();
+  }
+
+  private ping(): void {
+    const { ip } = this.stack;
+    const address = IpAddress.parse(this.peer);
+    const route = address === null ? -1 : ip.route(address, null);
+    if (typeof route === 'number') return;
+    const data = this.buffer.subarray(0, this.rng.pick([0, 56, 1472, 3000]));
+    ip.sendEcho(route, 7, this.rng.below(65536), data, { ttl: 64, tos: 0, dontFragment: false });
+  }
+}
+
+/** Bytes that the innocent client sends over one connection, and wants back. */
+const CONVERSATION = 65536;
+/** Virtual time that one conversation may take, in microseconds: an attack may cost time, but not for ever. */
+const PATIENCE_US = 120e6;
+
+/** Sends numbered bytes to an echo service over one connection after the other, and checks what comes back. */
+export class Innocent {
+  /** Conversations that ended as they should. */
+  finished = 0;
+  /** What went wrong, oldest first; the client goes on with a new connection. */
+  readonly harms: string[] = [];
+  private readonly stack: Stack;
+  private readonly peer: string;
+  private readonly port: number;
+  private fd = -1;
+  private sent = 0;
+  private got = 0;
+  private beganUs = 0;
+  private readonly pattern = new Uint8Array(CONVERSATION);
+  private readonly buffer = new Uint8Array(8192);
+
+  constructor(stack: Stack, peer: string, port: number, rng: Rng) {
+    this.stack = stack;
+    this.peer = peer;
+    this.port = port;
+    rng.fill(this.pattern);
+  }
+
+  /** Whether a conversation is under way. */
+  get busy(): boolean {
+    return this.fd >= 0;
+  }
+
+  /** Goes on with the conversation; begins one when there is none and `mayBegin`. */
+  pump(mayBegin: boolean): void {
+    if (this.fd < 0) {
+      if (mayBegin) this.begin();
+      return;
+    }
+    this.send();
+    this.receive();
+    if (this.fd >= 0 && this.stack.host.nowUs - this.beganUs > PATIENCE_US) {
+      this.harmed(`no end after ${PATIENCE_US / 1e6} s, ${this.got} of ${CONVERSATION} bytes came back`);
+    }
+  }
+
+  private begin(): void {
+    const { sys } = this.stack;
+    this.fd = sys.socket(AF_INET, SOCK_STREAM);
+    this.sent = 0;
+    this.got = 0;
+    this.beganUs = this.stack.host.nowUs;
+    const result = sys.connect(this.fd, { address: this.peer, port: this.port });
+    if (result !== -EINPROGRESS) this.harmed(`connect: ${strerror(result)}`);
+  }
+
+  private send(): void {
+    const { sys } = this.stack;
+    if (this.sent === CONVERSATION) return;
+    const sent = sys.send(this.fd, this.pattern.subarray(this.sent, this.sent + 8192));
+    if (sent > 0) this.sent += sent;
+    else if (sent !== -EAGAIN) this.harmed(`send: ${strerror(sent)}`);
+    if (this.fd >= 0 && this.sent === CONVERSATION) sys.shutdown(this.fd, SHUT_WR);
+  }
+
+  private receive(): void {
+    if (this.fd < 0) return;
+    const got = this.stack.sys.recv(this.fd, this.buffer);
+    if (got === -EAGAIN) return;
+    if (got < 0) {
+      this.harmed(`recv: ${strerror(got)}`);
+    } else if (got === 0) {
+      if (this.got !== CONVERSATION) this.harmed(`end of stream after ${this.got} of ${CONVERSATION} bytes`);
+      else this.end();
+    } else {
+      this.check(got);
+    }
+  }
+
+  private check(length: number): void {
+    for (let i = 0; i < length; i++) {
+      if (this.buffer[i] === this.pattern[this.got + i]) continue;
+      this.harmed(`byte ${this.got + i} came back wrong`);
+      return;
+    }
+    this.got += length;
+  }
+
+  private end(): void {
+    this.stack.sys.close(this.fd);
+    this.fd = -1;
+    this.finished++;
+  }
+
+  private harmed(what: string): void {
+    this.harms.push(what);
+    this.stack.sys.close(this.fd);
+    this.fd = -1;
+  }
+}
