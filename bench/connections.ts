@@ -13,7 +13,7 @@ export const connections: Benchmark = {
   referenceName: 'node:net over 127.0.0.1',
   rounds: 5,
   async ours(scale) {
-    const total = Math.round(10_000 * scale);
+    const total = Math.round(20_000 * scale);
     const pair = new Pair(1500);
     void answerAll(pair, pair.listen());
     const { sys } = pair.client;
@@ -29,7 +29,7 @@ export const connections: Benchmark = {
     return total / seconds;
   },
   async reference(scale) {
-    const total = Math.round(10_000 * scale);
+    const total = Math.round(20_000 * scale);
     const server = createServer(socket => socket.once('data', chunk => socket.end(chunk)));
     server.listen(0, '127.0.0.1', 1024);
     await once(server, 'listening');

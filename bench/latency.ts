@@ -12,7 +12,7 @@ export const latency: Benchmark = {
   referenceName: 'node:net over 127.0.0.1',
   rounds: 5,
   async ours(scale) {
-    const trips = Math.round(20_000 * scale);
+    const trips = Math.round(50_000 * scale);
     const pair = new Pair(1500);
     const listener = pair.listen();
     void echo(pair, listener);
@@ -30,7 +30,7 @@ export const latency: Benchmark = {
     return trips / seconds;
   },
   async reference(scale) {
-    const trips = Math.round(20_000 * scale);
+    const trips = Math.round(50_000 * scale);
     const server = createServer(socket => socket.setNoDelay().pipe(socket)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1').setNoDelay();

@@ -1,4 +1,4 @@
-import { calls, drops, duration, Notes, queue, retransmits, states } from './observe.ts';
+import { calls, drops, duration, Notes, outside, queue, retransmits, states } from './observe.ts';
 import { connect, introduce, listen, must, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
@@ -64,8 +64,10 @@ export const acceptQueueOverflow: Scene = {
     const waits = calls(events, 'client', 'connect').map(({ waitedUs }) => waitedUs);
     const wait = Math.max(...waits);
     notes.put(again[0], 'Nobody said no: the client takes the SYN for lost.');
+    const lastAccept = calls(events, 'server', 'accept').at(-1);
     return {
       notes,
+      folds: outside(events, undefined, lastAccept),
       ports: true,
       seen:
         `Four clients were connected within ${duration(Math.max(...waits.filter(us => us < wait)))}, as far as they could see; the fifth waited ` +

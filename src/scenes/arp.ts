@@ -15,7 +15,7 @@ export const arp: Scene = {
   summary: 'from IP address to hardware address: ask, remember, doubt, ask again; and when nobody answers',
   look:
     'The client wants to send to 10.0.0.2 and knows only the IP address. It asks everybody (broadcast), the datagram waits; the owner answers ' +
-    'to the asker alone. The entry is REACHABLE for half a minute, then STALE: used all the same, but after 5 s of use ' +
+    'to the asker alone. The entry is REACHABLE for a while (15 to 45 s, at random), then STALE: used all the same, but after 5 s of use ' +
     'without a sign of life (DELAY) it is verified by a question to the known address (PROBE). Then the client connects to an ' +
     'address that nobody has: three questions, a second apart, then its SYN is dropped, and connect() fails with EHOSTUNREACH.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
@@ -58,7 +58,7 @@ export const arp: Scene = {
     const entry = (address: string, to: string) =>
       changes.find(change => change.address === address && change.to === to);
     notes.put(entry(SERVER, 'REACHABLE'), 'Known: what waited goes out.');
-    notes.put(entry(SERVER, 'STALE'), 'Half a minute without a confirmation: perhaps no longer true.');
+    notes.put(entry(SERVER, 'STALE'), 'Not confirmed for a while: perhaps no longer true.');
     notes.put(entry(SERVER, 'DELAY'), 'Used all the same; somebody may confirm it within 5 s.');
     notes.put(entry(SERVER, 'PROBE'), 'Nobody did: the client asks again, this time only the server.');
     const failed = entry(NOBODY, 'FAILED');

@@ -1,5 +1,5 @@
 import { EMFILE } from '../base/errno.ts';
-import { calls, duration, Notes, states } from './observe.ts';
+import { calls, duration, Notes, outside, states } from './observe.ts';
 import { bytesOf, connect, introduce, listen, must, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
@@ -65,8 +65,10 @@ export const closeWaitPileUp: Scene = {
     notes.put(last, 'An hour later the process ends, and the system closes what it forgot.');
     const [reset] = states(events, 'server', 'CLOSED').filter(({ cause }) => cause === 'receive RST');
     notes.put(reset, 'The client knows nothing of this connection any more, and says so.');
+    const repeats = outside(events, calls(events, 'client', 'close')[1], failed);
     return {
       notes,
+      folds: event => !repeats(event),
       ports: true,
       seen:
         `${waiting.length} connections went to CLOSE_WAIT, the first of them for ` +

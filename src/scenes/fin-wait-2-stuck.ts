@@ -62,7 +62,7 @@ export const finWait2Stuck: Scene = {
       ports: true,
       seen:
         `In FIN_WAIT_2: the closed connection for ${lasted(first)}, the half-closed one for ${lasted(second)}, ` +
-        'an hour of which the program wanted.',
+        'of which the program wanted an hour.',
     };
   },
 };

@@ -1,5 +1,4 @@
 import { AF_INET, SOCK_STREAM, SOL_TCP, TCP_SYNCNT } from '../socket/constants.ts';
-import type { TraceEvent } from '../trace/events.ts';
 import { SYN } from '../wire/tcp.ts';
 import { calls, drops, duration, Notes, outside, queue, segments } from './observe.ts';
 import { connect, introduce, listen, must, PORT, SERVER, sleep } from './programs.ts';
@@ -50,6 +49,8 @@ export const synFlood: Scene = {
 
   tell(events) {
     const notes = new Notes();
+    const strangers = segments(events, 'server', 'in');
+    notes.put(strangers[0]?.event, 'A stranger calls from an address where nobody is ...');
     const dropped = drops(events, 'server', 'TCP_REQQFULLDROP');
     notes.put(dropped[0], 'The SYN queue is full of strangers.');
     const mine = segments(events, 'client', 'out').filter(({ tcp }) => tcp.flags === SYN);
@@ -58,6 +59,10 @@ export const synFlood: Scene = {
       'A real client comes, but there is no place left: its SYN is dropped as the others.',
     );
     const [failed, connected] = calls(events, 'client', 'connect');
+    notes.put(
+      segments(events, 'server', 'out')[0]?.event,
+      '... and this SYN-ACK will be repeated five times in vain.',
+    );
     notes.put(failed, 'The client gives up. From now on the server has tcp_syncookies = 1.');
     notes.put(mine.at(-1)?.event, 'The queue is as full as before, and a real client comes.');
     notes.put(connected, 'Connected: its ACK brought the cookie back, and that was proof enough.');
@@ -67,10 +72,11 @@ export const synFlood: Scene = {
       ({ tcp, atUs }) => (tcp.flags & SYN) !== 0 && atUs >= from && atUs <= to,
     );
     const over = outside(events, undefined, connected);
-    const begin = new Set<TraceEvent>(events.slice(0, 12));
+    const third = segments(events, 'server', 'out')[2]?.event;
+    const begin = outside(events, undefined, third);
     return {
       notes,
-      folds: event => over(event) || (event.host !== 'client' && !begin.has(event)),
+      folds: event => over(event) || (event.host !== 'client' && begin(event)),
       seen:
         `Without cookies ${dropped.length} of ${SYNS + 3} SYNs were dropped, those of the real client among them, ` +
         `which gave up after ${duration(failed?.waitedUs ?? 0)}. With cookies ${answered.length} SYN-ACKs went out, and ` +

@@ -11,8 +11,8 @@ import type {
   WorldPlan,
 } from './world-plan.ts';
 
-/** Bytes of all streams of a world together, about: what a world costs follows from it. */
-const BYTES_PER_WORLD = 600_000;
+/** Bytes of all streams of a world together: what a world costs follows from it. */
+const BYTES_PER_WORLD = [100_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000] as const;
 const TRANSFERS_MAX = 32;
 const FIRST_PORT = 5000;
 const SIMULTANEOUS_PORT = 7000;
@@ -32,8 +32,9 @@ export function drawTraffic(rng: Rng, network: NetworkPlan, calm: boolean): Traf
   const count = rng.between(2, Math.min(TRANSFERS_MAX, Math.max(4, 2 * hosts.length)));
   const shares = Array.from({ length: count }, () => rng.float() ** 3 + 0.001);
   const whole = shares.reduce((sum, share) => sum + share, 0);
+  const bytesOfAll = rng.pick(BYTES_PER_WORLD);
   const transfers = shares.map((share, id) => {
-    const bytes = Math.floor((share / whole) * BYTES_PER_WORLD);
+    const bytes = Math.floor((share / whole) * bytesOfAll);
     return drawTransfer(rng, { id, bytes, hosts, servers, calm });
   });
   return { servers, transfers, chatters: drawChatters(rng, network, hosts) };

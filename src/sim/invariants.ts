@@ -63,7 +63,7 @@ export function checkLimits(stack: Stack): void {
     within(`egress of ${netif.name}`, netif.egress.length, sysctl.ethertype_txqueuelen);
   }
   for (const listener of tcp.allListeners()) {
-    within('half-open connections', listener.synQueueLength, sysctl.tcp_max_syn_backlog);
+    within('half-open connections', listener.synQueueLength, listener.backlog + 1);
     within('connections that wait for accept', listener.acceptQueueLength, listener.backlog + 1);
   }
   for (const flow of tcp.flows) {

@@ -102,8 +102,10 @@ export class TcpListenerEndpoint {
   receiveSyn(segment: Segment, local: IpAddress, remote: IpAddress, remotePort: number, iss: Seq): void {
     const { host } = this.layer;
     const { TcpExt } = host.mib;
-    const cookie = iss === 0 && (host.sysctl.tcp_syncookies === 2 || this.synQueueFull);
-    if (cookie && host.sysctl.tcp_syncookies === 0) {
+    const full = this.synQueueFull;
+    const cookie = iss === 0 && (host.sysctl.tcp_syncookies === 2 || full);
+    // A SYN that takes over a TIME_WAIT needs a place in the queue; when it comes again it is a SYN like any other.
+    if (full && (iss !== 0 || host.sysctl.tcp_syncookies === 0)) {
       TcpExt.TCPReqQFullDrop++;
       this.overflow('TCP_REQQFULLDROP');
       return;

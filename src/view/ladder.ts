@@ -82,20 +82,22 @@ function formatTime(us: number, marked: boolean): string {
 /** The lines of one event without its time; none when it has no place in a ladder. */
 function formatEvent(event: TraceEvent, context: LadderContext): string[] {
   const left = context.isLeft(event);
-  // A packet is shown where it is sent; its arrival speaks through what it changes.
+  // A packet is shown where it is sent; its arrival speaks through what it changes, unless it is one that matters.
   if (event.type === 'packet') {
     const line = context.dumped.get(event) ?? '';
-    const port = context.ports === true ? portOf(line, left) : '';
-    return event.direction === 'out' ? [formatArrow(port + shorten(line), left)] : [];
+    const toTheRight = left === (event.direction === 'out');
+    const port = context.ports === true ? portOf(line, toTheRight) : '';
+    if (event.direction === 'in' && context.notes?.has(event) !== true) return [];
+    return [formatArrow(port + shorten(line), toTheRight)];
   }
   if (event.type === 'fault') return [centre(formatFault(event))];
   const cell = formatCell(event);
   if (cell === null) return [];
   const port =
-    context.ports === true && event.type.startsWith('tcp:') && 'local' in event
+    context.ports === true && 'local' in event
       ? `:${(left ? event.local : event.remote).split(':').at(-1)} `
       : '';
-  return wrap(port + cell, COLUMN_WIDTH - 1, '  ').map(part =>
+  return wrap(port.replace(':* ', '') + cell, COLUMN_WIDTH - 1, '  ').map(part =>
     left ? part : ' '.repeat(COLUMN_WIDTH) + part,
   );
 }

@@ -132,13 +132,10 @@ export class Arena {
   /** The innocent conversation ends, everybody hangs up, and time passes until nothing is left to do. */
   drain(): void {
     while (this.innocent.busy) this.turn(1000, false);
-    for (const service of this.services) if (service instanceof Service) service.hangUp();
-    for (const talker of this.talkers) talker.hangUp();
+    this.hangUp();
     this.clock.runUntilIdle();
     // Connections may have been finished for nobody in the meantime: those end, too.
-    for (const service of this.services) service.pump();
-    for (const service of this.services) if (service instanceof Service) service.hangUp();
-    for (const talker of this.talkers) talker.hangUp();
+    this.hangUp();
     this.clock.runUntilIdle();
   }
 
@@ -151,6 +148,11 @@ export class Arena {
       if (host.timers.size > 0) return `${name}: ${host.timers.size} timers are left`;
     }
     return null;
+  }
+
+  private hangUp(): void {
+    for (const service of this.services) service.hangUp();
+    for (const talker of this.talkers) talker.hangUp();
   }
 
   /** Ends every host. */

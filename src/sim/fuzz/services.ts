@@ -55,10 +55,12 @@ export class Service {
     this.served = this.served.filter(served => this.serve(served));
   }
 
-  /** Closes every connection; the listener stays. */
+  /** Closes every connection, also those that wait in the accept queue; the listener stays. */
   hangUp(): void {
-    for (const { fd } of this.served) this.stack.sys.close(fd);
+    const { sys } = this.stack;
+    for (const { fd } of this.served) sys.close(fd);
     this.served = [];
+    for (let fd = sys.accept(this.listener); fd >= 0; fd = sys.accept(this.listener)) sys.close(fd);
   }
 
   private serve(served: Served): boolean {
@@ -111,6 +113,11 @@ export class DatagramEcho {
     this.fd = stack.sys.socket(AF_INET, SOCK_DGRAM);
     stack.sys.setsockopt(this.fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
     stack.sys.bind(this.fd, { address: '0.0.0.0', port });
+  }
+
+  /** Reads what has come. */
+  hangUp(): void {
+    this.pump();
   }
 
   /** Answers what has come. */
