@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.ts';
 import { EXIT_USAGE, Failure } from './failure.ts';
+import { fuzzCommand } from './fuzz/command.ts';
 import { OutputClosed, print } from './output.ts';
 import { sceneCommand } from './scene/command.ts';
+import { simCommand } from './sim/command.ts';
 import { walkCommand } from './walk/command.ts';
 
 /** Runs the command line `args` (without node and script) and resolves to the exit status. Never rejects. */
@@ -36,6 +38,8 @@ Exit status: 0 when all went well, 1 when something could not be done, 2 for a w
     );
   command.addCommand(walkCommand());
   command.addCommand(sceneCommand());
+  command.addCommand(simCommand());
+  command.addCommand(fuzzCommand());
   command
     .command('help')
     .argument('[command]', 'its name; none for the help of ethertype itself')

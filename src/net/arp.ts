@@ -138,7 +138,7 @@ export class Arp implements NeighborProtocol {
     }
     if (sender.kind !== ADDRESS_OTHER) return;
     if (isRequest && forUs) {
-      const neighbor = this.neighbors.get(netif, sender.address);
+      const neighbor = this.neighbors.get(netif, sender.address, true);
       if (typeof neighbor !== 'number') neighbor.learn(high, low, false);
       this.reply(netif, target.address.w3, sender.address.w3, high, low);
     } else {

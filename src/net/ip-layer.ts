@@ -185,6 +185,11 @@ export class IpLayer implements NetifOwner {
 
   // --- work ---
 
+  /** Whether received frames wait for `run`. */
+  get hasIngress(): boolean {
+    return this.interfaces.list.some(netif => netif.ingress.length > 0);
+  }
+
   /** Processes at most `budget` received frames, the interfaces taking turns; returns whether some are left. */
   run(budget: number): boolean {
     assert(!this.running, 'IpLayer.run is not nested');
@@ -194,7 +199,7 @@ export class IpLayer implements NetifOwner {
     } finally {
       this.running = false;
     }
-    return this.interfaces.list.some(netif => netif.ingress.length > 0);
+    return this.hasIngress;
   }
 
   /** Gives back every packet and stops every timer. The links are their owner's to close. */

@@ -27,6 +27,8 @@ export type NeighborState =
 
 /** A hardware address is not replaced by one that comes within this time of it. Linux's locktime, in microseconds. */
 const LOCK_TIME_US = 1_000_000;
+/** A neighbour that was used within this time keeps its place in a full table (as in Linux), in microseconds. */
+const IN_USE_US = 5_000_000;
 
 /** How a neighbour is asked, and who hears when it does not answer. */
 export interface NeighborProtocol {
@@ -50,7 +52,9 @@ export class Neighbor implements Timer {
   probes = 0;
   /** Whether it was dropped from the table: whoever holds it must look it up again. */
   dead = false;
-  /** When it was last used, confirmed and changed, in microseconds. */
+  /** Whether a packet was ever sent to it; nobody but ourselves can bring that about. */
+  used = false;
+  /** When it was last used (or made), confirmed and changed, in microseconds. */
   usedUs: number;
   confirmedUs: number;
   updatedUs: number;
@@ -86,6 +90,7 @@ export class Neighbor implements Timer {
 
   /** Sends an IP packet to this neighbour, or queues it until the hardware address is known. Always takes it. */
   send(packet: Packet): number {
+    this.used = true;
     this.usedUs = this.host.nowUs;
     if (this.state !== 'REACHABLE' && this.state !== 'PERMANENT' && !this.resolve(packet)) return 0;
     return this.netif.transmit(packet, this.macHigh, this.macLow, this.etherType);
@@ -274,12 +279,15 @@ export class NeighborTable {
     return this.entries.get(keyOf(netif, address)) ?? null;
   }
 
-  /** The entry for an address, made when there is none; -ENOBUFS when the table is full of entries in use. */
-  get(netif: Netif, address: IpAddress): Neighbor | number {
+  /**
+   * The entry for an address, made when there is none; -ENOBUFS when the table is full of entries in use. `known`: its
+   * hardware address is about to be learned, so that it may take the place of one that does not answer.
+   */
+  get(netif: Netif, address: IpAddress, known = false): Neighbor | number {
     const key = keyOf(netif, address);
     const found = this.entries.get(key);
     if (found !== undefined) return found;
-    if (this.entries.size >= this.host.sysctl.gc_thresh3 && !this.collect()) return -ENOBUFS;
+    if (this.entries.size >= this.host.sysctl.gc_thresh3 && !this.collect(known)) return -ENOBUFS;
     const made = new Neighbor(netif, address, this.protocol);
     this.entries.set(key, made);
     return made;
@@ -299,22 +307,46 @@ export class NeighborTable {
     }
   }
 
-  /** Makes room: drops what was not used for gc_stale_time, or else the entry that was not used for longest. */
-  private collect(): boolean {
-    const { host } = this;
-    const staleUs = host.nowUs - host.sysctl.gc_stale_time * 1e6;
-    let oldest: Neighbor | null = null;
-    for (const neighbor of this.list()) {
-      const { state } = neighbor;
-      if (state === 'PERMANENT' || state === 'INCOMPLETE') continue;
-      if (neighbor.usedUs < staleUs && (state === 'STALE' || state === 'FAILED')) this.remove(neighbor);
-      else if (oldest === null || neighbor.usedUs < oldest.usedUs) oldest = neighbor;
+  /** Makes room: drops what was not used for gc_stale_time, or else the one entry that can best be spared. */
+  private collect(known: boolean): boolean {
+    const { nowUs, sysctl } = this.host;
+    const staleUs = nowUs - sysctl.gc_stale_time * 1e6;
+    let victim: Neighbor | null = null;
+    let victimRank = KEEP;
+    for (const neighbor of this.entries.values()) {
+      const { state, usedUs } = neighbor;
+      if (usedUs < staleUs && (state === 'STALE' || state === 'FAILED')) {
+        this.remove(neighbor);
+        continue;
+      }
+      const rank = rankOf(neighbor, nowUs, known);
+      if (rank > victimRank || rank === KEEP) continue;
+      if (rank === victimRank && victim !== null && usedUs >= victim.usedUs) continue;
+      victim = neighbor;
+      victimRank = rank;
     }
-    if (this.entries.size < host.sysctl.gc_thresh3) return true;
-    if (oldest === null) return false;
-    this.remove(oldest);
+    if (this.entries.size < sysctl.gc_thresh3) return true;
+    if (victim === null) return false;
+    this.remove(victim);
     return true;
   }
+}
+
+/** The rank of what is not collected. */
+const KEEP = 4;
+
+/**
+ * In which order entries make room, so that neither a flood of questions from made-up neighbours nor packets that make
+ * us ask for made-up ones can push out those we talk with: first what failed, then what only ever talked to us, then
+ * what is not in use, last what is being asked for.
+ */
+function rankOf(neighbor: Neighbor, nowUs: number, known: boolean): number {
+  const { state, used, usedUs } = neighbor;
+  if (state === 'PERMANENT') return KEEP;
+  if (state === 'INCOMPLETE') return known ? 3 : KEEP;
+  if (!neighbor.isValid) return 0;
+  if (!used) return 1;
+  return nowUs - usedUs < IN_USE_US ? KEEP : 2;
 }
 
 function keyOf(netif: Netif, address: IpAddress): string {

@@ -94,7 +94,7 @@ export class Reassembly {
   add(fragment: Packet): Packet | null {
     const { host } = this;
     host.mib.Ip.ReasmReqds++;
-    if (this.memory > host.sysctl.ipfrag_high_thresh) return this.reject(fragment, 'NOMEM');
+    this.makeRoom();
     const datagram = this.find(fragment);
     if (this.tooFar(datagram)) {
       host.dropped('ip', 'FRAG_TOO_FAR');
@@ -228,11 +228,17 @@ export class Reassembly {
     this.fail(datagram);
   }
 
-  private reject(fragment: Packet, reason: DropReason): null {
-    this.host.mib.Ip.ReasmFails++;
-    this.host.dropped('ip', reason);
-    fragment.release();
-    return null;
+  /**
+   * Above ipfrag_high_thresh the datagram that has waited longest goes. Linux refuses new fragments instead, so that a
+   * few thousand that are never finished stop all others for ipfrag_time.
+   */
+  private makeRoom(): void {
+    const { host } = this;
+    for (const oldest of this.datagrams.values()) {
+      if (this.memory <= host.sysctl.ipfrag_high_thresh) return;
+      host.dropped('ip', 'NOMEM', 'fragment');
+      this.fail(oldest);
+    }
   }
 
   private fail(datagram: Datagram): void {

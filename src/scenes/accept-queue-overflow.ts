@@ -8,12 +8,13 @@ const BACKLOG = 2;
 /** A server that does not call accept(). */
 export const acceptQueueOverflow: Scene = {
   name: 'accept-queue-overflow',
-  summary: 'a server that is slow to accept(): finished connections wait, then ACKs and SYNs are dropped',
+  summary: 'a server slow to accept(): first ACKs are dropped, then SYNs',
   look:
-    'The kernel finishes handshakes by itself and puts the connections into the accept queue, where they wait for ' +
-    'accept(). The program is busy elsewhere, and the queue holds three. The fourth client gets its SYN-ACK and believes it ' +
-    'is connected, but its ACK is dropped: for the server the handshake is not over. The fifth comes when the ' +
-    'queue is full: its SYN is dropped, and it tries again after a second, as if the network had lost it.',
+    'The kernel finishes handshakes by itself and puts the connections into the accept queue, where they wait ' +
+    'for accept(). The program is busy elsewhere, and the queue holds three. The fourth client gets its ' +
+    'SYN-ACK and believes it is connected, but its ACK is dropped: for the server the handshake is not over. ' +
+    'The fifth comes when the queue is full: its SYN is dropped, and it tries again after a second, as if the ' +
+    'network had lost it.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -64,14 +65,15 @@ export const acceptQueueOverflow: Scene = {
     const waits = calls(events, 'client', 'connect').map(({ waitedUs }) => waitedUs);
     const wait = Math.max(...waits);
     notes.put(again[0], 'Nobody said no: the client takes the SYN for lost.');
-    const lastAccept = calls(events, 'server', 'accept').at(-1);
     return {
       notes,
-      folds: outside(events, undefined, lastAccept),
+      folds: outside(events, undefined, accepted),
       ports: true,
       seen:
-        `Four clients were connected within ${duration(Math.max(...waits.filter(us => us < wait)))}, as far as they could see; the fifth waited ` +
-        `${duration(wait)} and sent its SYN ${1 + again.length} times. ${dropped.length} segments were dropped, the ` +
+        `Four clients were connected within ${duration(Math.max(...waits.filter(us => us < wait)))}, as far as ` +
+        `they could see; the fifth waited ` +
+        `${duration(wait)} and sent its SYN ${1 + again.length} times. ${dropped.length} segments were ` +
+        `dropped, the ` +
         `queue never held more than ${Math.max(...sizes.map(({ length }) => length))}.`,
     };
   },

@@ -12,12 +12,13 @@ const NOBODY = '10.0.0.99';
 /** Which hardware address has an IP address? */
 export const arp: Scene = {
   name: 'arp',
-  summary: 'from IP address to hardware address: ask, remember, doubt, ask again; and when nobody answers',
+  summary: 'from IP address to hardware address: ask, remember, doubt, ask again',
   look:
-    'The client wants to send to 10.0.0.2 and knows only the IP address. It asks everybody (broadcast), the datagram waits; the owner answers ' +
-    'to the asker alone. The entry is REACHABLE for a while (15 to 45 s, at random), then STALE: used all the same, but after 5 s of use ' +
-    'without a sign of life (DELAY) it is verified by a question to the known address (PROBE). Then the client connects to an ' +
-    'address that nobody has: three questions, a second apart, then its SYN is dropped, and connect() fails with EHOSTUNREACH.',
+    'The client wants to send to 10.0.0.2 and knows only the IP address. It asks everybody (broadcast), the ' +
+    'datagram waits; the owner answers to the asker alone. The entry is REACHABLE for a while (15 to 45 s, at ' +
+    'random), then STALE: used all the same, but after 5 s of use without a sign of life (DELAY) it is ' +
+    'verified by a question to the known address (PROBE). Then the client connects to an address that nobody ' +
+    'has: three questions, a second apart, then its SYN is dropped, and connect() fails with EHOSTUNREACH.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -25,9 +26,11 @@ export const arp: Scene = {
     const server = world.host('server');
     world.connect(client, server, { delayUs: 100 });
 
-    const serve = () => {
-      const fd = must(server.sys.socket(AF_INET, SOCK_DGRAM, 0));
-      must(server.sys.bind(fd, { address: '0.0.0.0', port: PORT })); // takes what comes and never answers
+    const serve = async () => {
+      const { sys } = server;
+      const fd = must(sys.socket(AF_INET, SOCK_DGRAM, 0));
+      must(sys.bind(fd, { address: '0.0.0.0', port: PORT }));
+      while ((await sys.wait.recv(fd, new Uint8Array(100))) > 0); // takes what comes and never answers
     };
     const send = async () => {
       const { sys } = client;
@@ -41,9 +44,9 @@ export const arp: Scene = {
 
       await connect(sys, NOBODY);
     };
-    return async () => {
-      serve();
-      await send();
+    return () => {
+      void serve();
+      return send();
     };
   },
 
@@ -71,7 +74,8 @@ export const arp: Scene = {
       notes,
       showsArp: true,
       seen:
-        `The first answer took ${duration((entry(SERVER, 'REACHABLE')?.atUs ?? 0) - first)}. The client asked ${vain.length} times for ` +
+        `The first answer took ${duration((entry(SERVER, 'REACHABLE')?.atUs ?? 0) - first)}. The client asked ` +
+        `${vain.length} times for ` +
         `${NOBODY} and gave up after ${duration((failed?.atUs ?? 0) - (vain[0]?.atUs ?? 0))}.`,
     };
   },

@@ -11,12 +11,12 @@ const HOUR_MS = 3_600_000;
 /** A server that forgets to close its sockets. */
 export const closeWaitPileUp: Scene = {
   name: 'close-wait-pile-up',
-  summary:
-    'a program forgets close(): its connections stay in CLOSE_WAIT for ever and use up its descriptors',
+  summary: 'a program forgets close(): CLOSE_WAIT for ever, and no descriptors left',
   look:
-    'Each client asks, is answered and closes. The server program reads the end of the stream, returns 0 bytes, and ' +
-    'forgets the descriptor. Its connections stay in CLOSE_WAIT: TCP has done its part and waits for the program, ' +
-    'for which there is no timer. CLOSE_WAIT is never the fault of the network. In the end accept() fails with EMFILE.',
+    'Each client asks, is answered and closes. The server program reads the end of the stream, returns 0 ' +
+    'bytes, and forgets the descriptor. Its connections stay in CLOSE_WAIT: TCP has done its part and waits ' +
+    'for the program, for which there is no timer. CLOSE_WAIT is never the fault of the network. In the end ' +
+    'accept() fails with EMFILE.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -72,7 +72,8 @@ export const closeWaitPileUp: Scene = {
       ports: true,
       seen:
         `${waiting.length} connections went to CLOSE_WAIT, the first of them for ` +
-        `${duration((last?.atUs ?? 0) - (waiting[0]?.atUs ?? 0))}, until the process ended. accept() failed after ` +
+        `${duration((last?.atUs ?? 0) - (waiting[0]?.atUs ?? 0))}, until the process ended. accept() failed ` +
+        `after ` +
         `${calls(events, 'server', 'accept').length - 1} connections.`,
     };
   },

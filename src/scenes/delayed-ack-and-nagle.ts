@@ -9,12 +9,13 @@ const REQUESTS = 3;
 /** The famous 40 milliseconds: write, write, read. */
 export const delayedAckAndNagle: Scene = {
   name: 'delayed-ack-and-nagle',
-  summary: 'two small writes and a read cost 40 ms, since each side waits for the other; TCP_NODELAY ends it',
+  summary: 'write, write, read costs 40 ms, since each side waits for the other',
   look:
-    'A request is written in two small pieces. The first goes out at once. The second is held back by ' +
-    "Nagle's algorithm until the first is acknowledged. The server has nothing to answer to half a request, and it " +
-    'delays its ACK by 40 ms in the hope of an answer that could carry it. Each waits for the other. (The first requests are quick: at the ' +
-    'start of a connection ACKs are sent at once.) Then TCP_NODELAY switches Nagle off. Better: one write for one request.',
+    "A request is written in two small pieces. The first goes out at once. The second is held back by Nagle's " +
+    'algorithm until the first is acknowledged. The server has nothing to answer to half a request, and it ' +
+    'delays its ACK by 40 ms in the hope of an answer that could carry it. Each waits for the other. (The ' +
+    'first requests are quick: at the start of a connection ACKs are sent at once.) Then TCP_NODELAY switches ' +
+    'Nagle off. Better: one write for one request.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {

@@ -8,12 +8,12 @@ const HOUR_MS = 3_600_000;
 /** Two clients whose server never closes: the one has closed its socket, the other only its sending half. */
 export const finWait2Stuck: Scene = {
   name: 'fin-wait-2-stuck',
-  summary: 'we have closed, the peer has not: a shutdown() waits for ever, a close() for a minute',
+  summary: 'the peer does not close: a minute after close(), for ever after shutdown()',
   look:
-    'The server never closes. One client calls close(): nobody can read what might still come, so the system gives ' +
-    'the peer a minute (tcp_fin_timeout) in FIN_WAIT_2 and then forgets the connection. The other calls ' +
-    'shutdown(SHUT_WR): "I have no more to say, but I listen". That is a half-closed connection, good for as long ' +
-    'as the program wants, and it stays in FIN_WAIT_2 until the program closes it.',
+    'The server never closes. One client calls close(): nobody can read what might still come, so the system ' +
+    'gives the peer a minute (tcp_fin_timeout) in FIN_WAIT_2 and then forgets the connection. The other calls ' +
+    'shutdown(SHUT_WR): "I have no more to say, but I listen". That is a half-closed connection, good for as ' +
+    'long as the program wants, and it stays in FIN_WAIT_2 until the program closes it.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {

@@ -1,16 +1,16 @@
 import { calls, Notes, states } from './observe.ts';
-import { bytesOf, introduce, listen, must, PORT, readAll, SERVER } from './programs.ts';
+import { bytesOf, introduce, listen, must, PORT, SERVER } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 /** A socket that listens changes its mind and calls. */
 export const listenToSynSent: Scene = {
   name: 'listen-to-syn-sent',
-  summary:
-    'a listening socket sends: the passive open becomes an active one, the rarest arrow of the diagram',
+  summary: 'a listening socket sends: the rarest arrow of the diagram',
   look:
-    'RFC 9293 (section 3.10.2) lets a program SEND on a connection in LISTEN: it then opens actively, from LISTEN ' +
-    'to SYN_SENT. The BSD calls have no good word for it, and Linux and Windows leave the arrow out. Here it is ' +
-    'sendto() with an address on a listening socket. What was given to sendto() goes out when the connection stands.',
+    'RFC 9293 (section 3.10.2) lets a program SEND on a connection in LISTEN: it then opens actively, from ' +
+    'LISTEN to SYN_SENT. The BSD calls have no good word for it, and Linux and Windows leave the arrow out. ' +
+    'Here it is sendto() with an address on a listening socket. What was given to sendto() goes out when the ' +
+    'connection stands.',
   hosts: ['caller 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -23,7 +23,8 @@ export const listenToSynSent: Scene = {
       const { sys } = server;
       const listener = listen(sys);
       const fd = must(await sys.wait.accept(listener));
-      await readAll(sys, fd);
+      await sys.wait.recv(fd, new Uint8Array(100));
+      await sys.wait.send(fd, bytesOf('here I am'));
       sys.close(fd);
       sys.close(listener);
     };
@@ -31,6 +32,7 @@ export const listenToSynSent: Scene = {
       const { sys } = caller;
       const fd = listen(sys);
       await sys.wait.sendto(fd, bytesOf('I could not wait'), 0, { address: SERVER, port: PORT });
+      await sys.wait.recv(fd, new Uint8Array(100)); // close() before the connection stands would give it up
       sys.close(fd);
     };
     return () => Promise.all([serve(), call()]);
@@ -48,7 +50,8 @@ export const listenToSynSent: Scene = {
     return {
       notes,
       seen:
-        `The caller went ${[path[0]?.from, ...path.map(({ to }) => to)].join(', ')}, by '${sent?.cause}'; the server read ` +
+        `The caller went ${[path[0]?.from, ...path.map(({ to }) => to)].join(', ')}, by '${sent?.cause}'; the ` +
+        `server read ` +
         `${read?.result ?? 0} bytes.`,
     };
   },

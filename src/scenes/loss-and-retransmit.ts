@@ -11,12 +11,12 @@ const BYTES = 9 * 1448 + 1000;
 /** Two segments are lost: one in the middle, and the very last. */
 export const lossAndRetransmit: Scene = {
   name: 'loss-and-retransmit',
-  summary: 'a lost segment is noticed by duplicate ACKs; the last one only by a time-out',
+  summary: 'duplicate ACKs tell of a lost segment; the last one needs a time-out',
   look:
-    'The client sends ten segments. The third is lost: the ones behind it arrive, and each makes the server repeat ' +
-    'its ACK ("I still wait for the third") with SACK saying what it already has. That is enough to send the third ' +
-    'again at once. The tenth is lost, too, but nothing comes behind it that could make the server speak: only the ' +
-    'retransmission timer is left.',
+    'The client sends ten segments. The third is lost: the ones behind it arrive, and each makes the server ' +
+    'repeat its ACK ("I still wait for the third") with SACK saying what it already has. That is enough to ' +
+    'send the third again at once. The tenth is lost, too, but nothing comes behind it that could make the ' +
+    'server speak: only the retransmission timer is left.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -81,7 +81,8 @@ export const lossAndRetransmit: Scene = {
       folds: outside(events, connected, closes),
       seen:
         `The third segment was sent again after ${waited(fast)}, one round trip; the last one only after ` +
-        `${waited(timeOut)}, by time-out. Of ${sent.length} segments sent ${sent.length - 10} were repetitions, none too many.`,
+        `${waited(timeOut)}, by time-out. Of ${sent.length} segments sent ${sent.length - 10} were ` +
+        `repetitions, none too many.`,
     };
   },
 };

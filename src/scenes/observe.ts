@@ -124,6 +124,16 @@ export function isBefore(a: number, b: number): boolean {
   return seqDiff(a | 0, b | 0) < 0;
 }
 
+/** The segments that arrived after one that comes behind them in sequence space. */
+export function lateOnes(arrived: readonly SeenSegment[]): SeenSegment[] {
+  let newest = arrived[0]?.tcp.seq ?? 0;
+  return arrived.filter(({ tcp }) => {
+    const late = isBefore(tcp.seq, newest);
+    if (!late) newest = tcp.seq;
+    return late;
+  });
+}
+
 /** '1.2 s', '40 ms', '350 µs'. */
 export function duration(us: number): string {
   if (us >= 1e6) return `${round(us / 1e6)} s`;

@@ -1,14 +1,4 @@
-import {
-  calls,
-  dataSegments,
-  faults,
-  isBefore,
-  Notes,
-  outside,
-  retransmits,
-  type SeenSegment,
-  states,
-} from './observe.ts';
+import { calls, dataSegments, faults, lateOnes, Notes, outside, retransmits, states } from './observe.ts';
 import { alphabet, connect, introduce, listen, must, readAll, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
@@ -18,13 +8,12 @@ const BYTES = 20 * 1448;
 /** Segments overtake each other: a little, then by far. */
 export const outOfOrder: Scene = {
   name: 'out-of-order',
-  summary:
-    'segments overtake each other; the reader never notices, the sender only if it is by three or more',
+  summary: 'segments overtake each other: by two it is no loss, by six it seems one',
   look:
-    'The way holds up every fourth or so segment, so that others overtake it. The server keeps what came early in ' +
-    'its out-of-order queue, repeats its ACK, and hands the bytes to the program in order. First a segment is overtaken ' +
-    'by two: the sender waits, as it must (RFC 5681: three duplicate ACKs). Then by six: that looks like a loss, ' +
-    'and the sender repeats what was never lost.',
+    'The way holds up every fourth or so segment, so that others overtake it. The server keeps what came ' +
+    'early in its out-of-order queue, repeats its ACK, and hands the bytes to the program in order. First a ' +
+    'segment is overtaken by two: the sender waits, as it must (RFC 5681: three duplicate ACKs). Then by six: ' +
+    'that looks like a loss, and the sender repeats what was never lost.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -91,13 +80,3 @@ export const outOfOrder: Scene = {
     };
   },
 };
-
-/** The segments that arrived after one that comes behind them. */
-function lateOnes(arrived: readonly SeenSegment[]): SeenSegment[] {
-  let newest = arrived[0]?.tcp.seq ?? 0;
-  return arrived.filter(({ tcp }) => {
-    const late = isBefore(tcp.seq, newest);
-    if (!late) newest = tcp.seq;
-    return late;
-  });
-}

@@ -8,7 +8,7 @@ import type { Netif } from '../net/netif.ts';
 import type { Sys } from '../socket/calls.ts';
 import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../socket/constants.ts';
 import type { Stack } from '../stack/stack.ts';
-import type { IpAddress } from '../wire/address.ts';
+import { ANY_V4, IpAddress } from '../wire/address.ts';
 
 /** The port of every server. */
 export const PORT = 80;
@@ -95,4 +95,12 @@ export function interfaceOf(host: Stack): Netif {
 export function know(host: Stack, address: IpAddress, macHigh: number, macLow: number): void {
   const neighbor = host.ip.neighbors.get(interfaceOf(host), address);
   if (typeof neighbor !== 'number') neighbor.pin(macHigh, macLow);
+}
+
+/** `ip route add default via GATEWAY`. */
+export function routeBy(host: Stack, gateway: string): void {
+  const netif = interfaceOf(host).index;
+  must(
+    host.ip.routes.add({ destination: ANY_V4, prefixLength: 0, gateway: IpAddress.parse(gateway), netif }),
+  );
 }

@@ -6,11 +6,11 @@ import type { Scene } from './scene.ts';
 /** Both ends close at the same moment. */
 export const simultaneousClose: Scene = {
   name: 'simultaneous-close',
-  summary: 'both ends call close() at once: the FINs cross, both pass CLOSING and both end in TIME_WAIT',
+  summary: 'both ends call close() at once: both pass CLOSING, both wait 2 MSL',
   look:
-    'Both programs close at the same moment, so that the FINs cross on the wire. Each host waits for the ACK of its FIN and gets ' +
-    "the other's FIN first: FIN_WAIT_1 to CLOSING instead of FIN_WAIT_2. When the ACKs come, both go to " +
-    'TIME_WAIT: nobody was first, so both must wait 2 MSL (RFC 9293 section 3.6, figure 13).',
+    'Both programs close at the same moment, so that the FINs cross on the wire. Each host waits for the ACK ' +
+    "of its FIN and gets the other's FIN first: FIN_WAIT_1 to CLOSING instead of FIN_WAIT_2. When the ACKs " +
+    'come, both go to TIME_WAIT: nobody was first, so both must wait 2 MSL (RFC 9293 section 3.6, figure 13).',
   hosts: ['anna 10.0.0.1', 'ben 10.0.0.2'],
 
   build(world) {

@@ -9,11 +9,12 @@ const PORT = 5000;
 /** Two hosts call each other at the same moment: one connection, and no server. */
 export const simultaneousOpen: Scene = {
   name: 'simultaneous-open',
-  summary: 'both ends call connect() at once: the SYNs cross, and one connection comes of it',
+  summary: 'both ends call connect() at once, and one connection comes of it',
   look:
-    'Nobody listens. Both programs bind port 5000 and connect to port 5000 of the other at the same moment. The SYNs cross ' +
-    'on the wire; each host gets a SYN where it expected a SYN-ACK, and takes the arrow of the diagram that is hardly ever taken: ' +
-    'SYN_SENT to SYN_RCVD. It needs four segments instead of three, and makes ONE connection (RFC 9293 section 3.5, figure 7).',
+    'Nobody listens. Both programs bind port 5000 and connect to port 5000 of the other at the same moment. ' +
+    'The SYNs cross on the wire; each host gets a SYN where it expected a SYN-ACK, and takes the arrow of the ' +
+    'diagram that is hardly ever taken: SYN_SENT to SYN_RCVD. It needs four segments instead of three, and ' +
+    'makes ONE connection (RFC 9293 section 3.5, figure 7).',
   hosts: ['anna 10.0.0.1', 'ben 10.0.0.2'],
 
   build(world) {
@@ -49,7 +50,9 @@ export const simultaneousOpen: Scene = {
       .filter(({ tcp }) => (tcp.flags & 2) !== 0);
     return {
       notes,
-      seen: `Both went ${path.join(', ')}, with ${syns.length} segments that carry SYN. Anna read ${heard('anna')}, Ben ${heard('ben')}.`,
+      seen:
+        `Both went ${path.join(', ')}, with ${syns.length} segments that carry SYN. Anna read ` +
+        `${heard('anna')}, Ben ${heard('ben')}.`,
     };
   },
 };

@@ -6,17 +6,17 @@ import type { Scene } from './scene.ts';
 
 /** Of the bottleneck, in bits per second. */
 const RATE = 2e6;
-const BYTES = 1_300_000;
+const BYTES = 1_000_000;
 
 /** The congestion window feels its way: doubling, too much, half, and slowly up again. */
 export const slowStart: Scene = {
   name: 'slow-start',
-  summary: 'how the congestion window finds out what the network can carry (Reno), as a plot',
+  summary: 'how the congestion window finds out what the network carries, as a plot',
   look:
-    'Between client and server is a bottleneck of 2 Mbit/s with a queue of 12 packets; the round trip takes 100 ms. Nobody ' +
-    'tells the client: it begins with 10 segments and doubles every round trip (slow start), until the queue at the ' +
-    'bottleneck overflows. Then it halves its window and goes on by one segment a round trip (congestion avoidance), ' +
-    'until the queue overflows again: the saw-tooth of Reno (RFC 5681).',
+    'Between client and server is a bottleneck of 2 Mbit/s with a queue of 12 packets; the round trip takes ' +
+    '100 ms. Nobody tells the client: it begins with 10 segments and doubles every round trip (slow start), ' +
+    'until the queue at the bottleneck overflows. Then it halves its window and goes on by one segment a ' +
+    'round trip (congestion avoidance), until the queue overflows again: the saw-tooth of Reno (RFC 5681).',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -70,7 +70,8 @@ export const slowStart: Scene = {
       },
       seen:
         `The window grew from ${first} to ${peak} bytes in ${duration(lossUs - startUs)}, fell to ` +
-        `${after?.cwnd ?? 0} and rose again; ${lost.length} packets were lost. ${BYTES} bytes in ${seconds.toFixed(1)} s: ` +
+        `${after?.cwnd ?? 0} and rose again; ${lost.length} packets were lost. ${BYTES} bytes in ` +
+        `${seconds.toFixed(1)} s: ` +
         `${((BYTES * 8) / seconds / 1e6).toFixed(2)} of ${RATE / 1e6} Mbit/s.`,
     };
   },

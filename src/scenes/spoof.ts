@@ -13,7 +13,7 @@ import { ETHERNET_HEADER_LENGTH, ETHERTYPE_IPV4, emitEthernet } from '../wire/et
 import { emitIpv4, IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
 import { pseudoHeaderSum } from '../wire/pseudo-header.ts';
 import { emitTcp, SYN, setTcpChecksum, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { interfaceOf, know, PORT } from './programs.ts';
+import { interfaceOf, know, PORT, routeBy } from './programs.ts';
 
 const ROUTER = IpAddress.v4(0x0a0000fe);
 const ROUTER_MAC_HIGH = 0x0200;
@@ -26,8 +26,7 @@ const IPPROTO_TCP = 6;
 export function internet(lan: LearningSwitch, host: Stack): CableEnd {
   const end = lan.port({ delayUs: 100, name: 'internet' });
   end.attach({ receive: packet => packet.release(), writable: () => {}, carrier: () => {} });
-  const { index } = interfaceOf(host);
-  host.ip.routes.add({ destination: ANY_V4, prefixLength: 0, gateway: ROUTER, netif: index });
+  routeBy(host, String(ROUTER));
   know(host, ROUTER, ROUTER_MAC_HIGH, ROUTER_MAC_LOW);
   return end;
 }

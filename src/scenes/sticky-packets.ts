@@ -8,12 +8,12 @@ const MESSAGES = ['one', 'two', 'three'];
 /** TCP knows no messages: sends and receives do not correspond. */
 export const stickyPackets: Scene = {
   name: 'sticky-packets',
-  summary: 'three sends arrive in one piece, a large one in several: TCP has no messages, framing makes them',
+  summary: 'three sends in one recv, one send in several: framing makes messages',
   look:
-    'TCP carries a stream of bytes. The client sends three messages; the server, which is slow to read, gets them as ' +
-    'one piece, "stuck together". Then the client sends one large message; the server gets it in several pieces. Neither is an ' +
-    'error. Whoever wants messages marks where each one ends: on the second connection each has its length in ' +
-    'front, and the reader gets exactly what was written.',
+    'TCP carries a stream of bytes. The client sends three messages; the server, which is slow to read, gets ' +
+    'them as one piece, "stuck together". Then the client sends one large message; the server gets it in ' +
+    'several pieces. Neither is an error. Whoever wants messages marks where each one ends: on the second ' +
+    'connection each has its length in front, and the reader gets exactly what was written.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -80,7 +80,8 @@ export const stickyPackets: Scene = {
       notes,
       folds: outside(events, calls(events, 'client', 'connect')[0], answers.at(-1)),
       seen:
-        `Without framing ${MESSAGES.length} sends came as ${stuck === undefined ? 'several pieces' : '1 piece'}, and one send of ${large?.result} ` +
+        `Without framing ${MESSAGES.length} sends came as ` +
+        `${stuck === undefined ? 'several pieces' : '1 piece'}, and one send of ${large?.result} ` +
         `bytes came as ${parts.length} pieces. With framing the reader answered: ${answers.map(text).join(', ')}.`,
     };
   },

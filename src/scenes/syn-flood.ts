@@ -12,13 +12,13 @@ const SYN_QUEUE = 128;
 /** A flood of SYNs from addresses where nobody is: without SYN cookies, and with them. */
 export const synFlood: Scene = {
   name: 'syn-flood',
-  summary: 'SYNs with invented addresses fill the SYN queue; with cookies the server goes on answering',
+  summary: 'invented SYNs fill the SYN queue; with cookies real clients still connect',
   look:
-    'Somebody in the Internet sends SYNs with invented source addresses. Each takes a place in the SYN queue until ' +
-    'its SYN-ACK has been repeated in vain for a minute. First the server has SYN cookies switched off: the queue is ' +
-    'full, and the SYN of a real client is dropped. Then it has them on: when the queue is full it remembers ' +
-    'nothing, but writes what it must know into the sequence number of its SYN-ACK (RFC 4987). Only who really ' +
-    'has the address gets that number, and can send it back.',
+    'Somebody in the Internet sends SYNs with invented source addresses. Each takes a place in the SYN queue ' +
+    'until its SYN-ACK has been repeated in vain for a minute. First the server has SYN cookies switched off: ' +
+    'the queue is full, and the SYN of a real client is dropped. Then it has them on: when the queue is full ' +
+    'it remembers nothing, but writes what it must know into the sequence number of its SYN-ACK (RFC 4987). ' +
+    'Only who really has the address gets that number, and can send it back.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -78,9 +78,12 @@ export const synFlood: Scene = {
       notes,
       folds: event => over(event) || (event.host !== 'client' && begin(event)),
       seen:
-        `Without cookies ${dropped.length} of ${SYNS + 3} SYNs were dropped, those of the real client among them, ` +
-        `which gave up after ${duration(failed?.waitedUs ?? 0)}. With cookies ${answered.length} SYN-ACKs went out, and ` +
-        `the real client was connected in ${duration(connected?.waitedUs ?? 0)}; the server never remembered more ` +
+        `Without cookies ${dropped.length} of ${SYNS + 3} SYNs were dropped, those of the real client among ` +
+        `them, ` +
+        `which gave up after ${duration(failed?.waitedUs ?? 0)}. With cookies ${answered.length} SYN-ACKs went ` +
+        `out, and ` +
+        `the real client was connected in ${duration(connected?.waitedUs ?? 0)}; the server never remembered ` +
+        `more ` +
         `than ${Math.max(...sizes)} half-open connections.`,
     };
   },

@@ -1,5 +1,5 @@
 import { EADDRNOTAVAIL } from '../base/errno.ts';
-import { calls, duration, Notes, states } from './observe.ts';
+import { calls, duration, Notes, outside, states } from './observe.ts';
 import { connect, introduce, listen, must, readAll, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
@@ -9,12 +9,13 @@ const PORTS = [40_000, 40_003] as const;
 /** A client that opens and closes one connection after the other. */
 export const timeWaitPileUp: Scene = {
   name: 'time-wait-pile-up',
-  summary: 'who closes first keeps the port for a minute; a busy client runs out of ports',
+  summary: 'who closes first keeps the port for a minute; a busy client runs out',
   look:
-    'The client opens a connection, closes it, and opens the next. Who closes first stays in TIME_WAIT for 60 s (2 MSL): ' +
-    'a late segment of the old connection must not get into a new one with the same addresses and ports. This ' +
-    'client has only four ports, so the fifth connection fails with EADDRNOTAVAIL, though nothing is wrong. ' +
-    'After a minute the ports are free. Or, with tcp_tw_reuse = 1, after a second: timestamps tell old segments from new (RFC 6191).',
+    'The client opens a connection, closes it, and opens the next. Who closes first stays in TIME_WAIT for 60 ' +
+    's (2 MSL): a late segment of the old connection must not get into a new one with the same addresses and ' +
+    'ports. This client has only four ports, so the fifth connection fails with EADDRNOTAVAIL, though nothing ' +
+    'is wrong. After a minute the ports are free. Or, with tcp_tw_reuse = 1, after a second: timestamps tell ' +
+    'old segments from new (RFC 6191).',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -65,12 +66,17 @@ export const timeWaitPileUp: Scene = {
       'With tcp_tw_reuse = 1: a port in TIME_WAIT is taken over, since a newer timestamp is proof enough.',
     );
     const good = connects.filter(({ result }) => result === 0).length;
+    const others = outside(events, waits[0], connects.at(-1));
+    const shown = ['poll', 'connect'];
     return {
       notes,
+      folds: event => !others(event) && !(event.type === 'call' && shown.includes(event.name)),
       ports: true,
       seen:
-        `${good} of ${connects.length} connections were made from ${PORTS[1] - PORTS[0] + 1} ports; ${failed.length} ` +
-        `failed with EADDRNOTAVAIL. A port was in TIME_WAIT for ${duration((over?.atUs ?? 0) - (waits[0]?.atUs ?? 0))}, ` +
+        `${good} of ${connects.length} connections were made from ${PORTS[1] - PORTS[0] + 1} ports; ` +
+        `${failed.length} ` +
+        `failed with EADDRNOTAVAIL. A port was in TIME_WAIT for ` +
+        `${duration((over?.atUs ?? 0) - (waits[0]?.atUs ?? 0))}, ` +
         `the last one was used again after ${duration((connects.at(-1)?.atUs ?? 0) - (failed.at(-1)?.atUs ?? 0))}.`,
     };
   },

@@ -9,12 +9,13 @@ const BYTES = 40_000;
 /** The server does not read; the client asks from time to time whether it does again. */
 export const zeroWindow: Scene = {
   name: 'zero-window',
-  summary: 'the receiver is full: the window closes, and the persist timer asks until it opens',
+  summary: 'a receiver that is full, and the persist timer that asks until it reads',
   look:
-    'The server program sleeps instead of reading. Its receive buffer fills, and its ACKs announce less and less ' +
-    'window until "win 0": the client must not send any more. The ACK that opens the window again could get lost, and ' +
-    'nobody would ever speak; so the client asks from time to time (a window probe), at growing intervals ' +
-    '(persist timer, RFC 9293 section 3.8.6.1). TCP gives no time limit for this: a slow reader is not an error.',
+    'The server program sleeps instead of reading. Its receive buffer fills, and its ACKs announce less and ' +
+    'less window until "win 0": the client must not send any more. The ACK that opens the window again could ' +
+    'get lost, and nobody would ever speak; so the client asks from time to time (a window probe), at growing ' +
+    'intervals (persist timer, RFC 9293 section 3.8.6.1). TCP gives no time limit for this: a slow reader is ' +
+    'not an error.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
@@ -68,8 +69,10 @@ export const zeroWindow: Scene = {
       notes,
       folds: outside(events, connected, secondRead),
       seen:
-        `The window was closed for ${duration(openedUs - (closed?.atUs ?? 0))}. The client probed ${probes.length} ` +
-        `times, after ${gaps.join(', ')}, and sent data again ${duration((next?.atUs ?? 0) - openedUs)} after the ` +
+        `The window was closed for ${duration(openedUs - (closed?.atUs ?? 0))}. The client probed ` +
+        `${probes.length} ` +
+        `times, after ${gaps.join(', ')}, and sent data again ${duration((next?.atUs ?? 0) - openedUs)} after ` +
+        `the ` +
         `window opened. All ${read} bytes arrived.`,
     };
   },

@@ -24,6 +24,9 @@ export interface MachineListener {
 /** Tasks at one instant: beyond it two parties wake each other endlessly. */
 const TASKS_AT_ONE_INSTANT = 500_000;
 
+/** Of 32 random bits so many are dropped: what is left is how many bytes before 2^32 a sequence begins. */
+const WRAP_WITHIN_BITS = 15;
+
 /** A world made from a plan: it can be broken and mended as the plan's incidents say. */
 export class PlannedWorld {
   readonly world: World;
@@ -96,6 +99,8 @@ export class PlannedWorld {
 
   private boot(machine: Machine): void {
     machine.up = true;
+    const { tcp, host } = machine.stack;
+    if (machine.plan.wraps) tcp.chooseIss = () => -(host.random32() >>> WRAP_WITHIN_BITS);
     for (const { network, gateway } of machine.plan.routes) {
       const cidr = parseCidr(network);
       const via = IpAddress.parse(gateway);

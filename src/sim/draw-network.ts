@@ -89,6 +89,7 @@ function drawNetworks(shape: Shape, hostCount: number, networkCount: number): Dr
       routes: routerRoutes(k, networkCount),
       sysctl: { ip_forward: true },
       edgeTriggered: false,
+      wraps: false,
     });
     const low: CablePlan['addresses'] = [`10.0.${k}.254/24`, null];
     const high: CablePlan['addresses'] = [`10.0.${k + 1}.253/24`, null];
@@ -101,7 +102,15 @@ function drawNetworks(shape: Shape, hostCount: number, networkCount: number): Dr
 function drawHost(shape: Shape, name: string, address: string, routes: readonly RoutePlan[]): HostPlan {
   const { rng, calm } = shape;
   const sysctl = drawSysctl(rng, calm);
-  return { name, router: false, address, routes, sysctl, edgeTriggered: rng.chance(0.3) };
+  return {
+    name,
+    router: false,
+    address,
+    routes,
+    sysctl,
+    edgeTriggered: rng.chance(0.3),
+    wraps: rng.chance(0.3),
+  };
 }
 
 /** From a host in network `k`: what lies behind the router at either side. */

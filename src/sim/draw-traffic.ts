@@ -128,6 +128,8 @@ function drawEnd(rng: Rng, bytes: number, expected: number, calm: boolean): EndP
     readSize,
     ...(writesSlowly ? drawPauses(rng, bytes, 'write') : { writeBurst: 0, writePauseUs: 0 }),
     ...(readsSlowly ? drawPauses(rng, expected, 'read') : { readBurst: 0, readPauseUs: 0 }),
+    peeks: rng.chance(0.1),
+    more: rng.chance(0.1),
     ending,
     abortAfter: rng.below(bytes + expected + 1),
     patienceUs: calm ? 3600 * SECOND : rng.pick([60, 200, 1000, 3000]) * SECOND,

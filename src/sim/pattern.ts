@@ -1,7 +1,7 @@
 import { Rng } from '../base/rng.ts';
 
 /** A prime, so that a piece that is lost or doubled shows wherever it lies. */
-const PERIOD = 1_000_003;
+const PERIOD = 1_048_583;
 /** The longest piece of a stream, in bytes. */
 export const PIECE_MAX: number = 1 << 20;
 /** How far apart two streams begin in the pattern. */

@@ -1,6 +1,6 @@
 import { EAGAIN, errnoName } from '../base/errno.ts';
 import { POLLIN, POLLOUT } from '../core/readiness.ts';
-import { SHUT_WR, SO_LINGER, SOL_SOCKET } from '../socket/constants.ts';
+import { MSG_MORE, MSG_PEEK, SHUT_WR, SO_LINGER, SOL_SOCKET } from '../socket/constants.ts';
 import { type Conversation, HEADER_LENGTH, type Outcome, type Side, streamOf } from './conversation.ts';
 import type { AppTimer, EventLoop } from './event-loop.ts';
 import type { Pattern } from './pattern.ts';
@@ -116,7 +116,13 @@ export class StreamEnd {
     while (!this.over && !side.sawEnd && !this.readPaused) {
       const size = this.plan === null ? HEADER_LENGTH - side.read : this.plan.readSize;
       const into = size === app.buffer.length ? app.buffer : app.buffer.subarray(0, size);
+      const peeked = this.plan?.peeks === true ? sys.recv(this.fd, into, MSG_PEEK) : 0;
+      if (peeked > 0) this.comparePeeked(into, peeked);
       const count = sys.recv(this.fd, into);
+      demand(
+        peeked <= Math.max(count, 0),
+        () => `${this.name}: ${peeked} bytes were to be read, ${count} were read`,
+      );
       if (count === -EAGAIN) return;
       if (count > 0) this.take(into, count);
       else if (count === 0) this.takeEnd();
@@ -151,6 +157,11 @@ export class StreamEnd {
     const { SyncookiesRecv } = this.app.loop.sys.context.host.mib.TcpExt;
     demand(!again || SyncookiesRecv > 0, () => `transfer ${id} has come to a server twice`);
     if (!again) talk.server = this.side;
+  }
+
+  private comparePeeked(bytes: Uint8Array, count: number): void {
+    const { read } = this.side;
+    if (this.isClient || read >= HEADER_LENGTH) this.compare(bytes, 0, count, read);
   }
 
   private compare(bytes: Uint8Array, from: number, to: number, at: number): void {
@@ -199,7 +210,9 @@ export class StreamEnd {
     if (plan === null) return;
     const { sys } = app.loop;
     while (!this.over && !this.writePaused && side.written < this.length) {
-      const count = sys.send(this.fd, this.nextPiece(plan));
+      const piece = this.nextPiece(plan);
+      const more = plan.more && side.written + piece.length < this.length;
+      const count = sys.send(this.fd, piece, more ? MSG_MORE : 0);
       if (count === -EAGAIN) {
         this.writeBlocked = true;
         return;
@@ -282,7 +295,7 @@ export class StreamEnd {
     }
     demand(!this.app.calm, () => `${this.name}: nothing moved for ${patienceUs / 1e6} s in a calm world`);
     // Some slam the door, some just leave: then what they wrote so far was all.
-    if (this.fd % 2 === 0) this.reset();
+    if (this.talk === null || this.fd % 2 === 0) this.reset();
     else this.side.finished = true;
     this.end('gave up');
   }

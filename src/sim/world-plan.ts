@@ -23,6 +23,8 @@ export interface HostPlan {
   readonly sysctl: Partial<Sysctl>;
   /** Its programs use epoll with EPOLLET. */
   readonly edgeTriggered: boolean;
+  /** Its initial sequence numbers lie just below 2^32, so that the numbers of most streams wrap around. */
+  readonly wraps: boolean;
 }
 
 /** A cable between two parties, by their names. */
@@ -83,6 +85,9 @@ export interface EndPlan {
   readonly writePauseUs: number;
   readonly readBurst: number;
   readonly readPauseUs: number;
+  /** It looks at what is to be read with MSG_PEEK before it reads; it writes all but the end with MSG_MORE. */
+  readonly peeks: boolean;
+  readonly more: boolean;
   readonly ending: Ending;
   readonly abortAfter: number;
   /** It gives up when for so long no byte came or went. */

@@ -17,6 +17,9 @@ const MSS_MIN = 8;
 const HALF_WINDOW_FROM = 536;
 /** The most that is handed to the link at once: what a super-segment holds. */
 const BURST_MAX = 65000;
+/** What a segment in flight costs beside its bytes, in bytes of send buffer; and the segments that may be in any case. */
+const SEGMENT_COST = 512;
+const SEGMENTS_MIN = 256;
 
 /** Sends what may be sent now: first what was lost, then new data, then a FIN. */
 export function flush(tcb: Tcb): void {
@@ -70,6 +73,7 @@ function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
     tcb.cwndLimited = true;
     return -1;
   }
+  if (hasTooManySegments(tcb)) return -1;
   const { mss } = tcb;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   if (window < Math.min(Math.max(unsent, 1), mss)) return -1;
@@ -78,6 +82,14 @@ function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
   if (most < unsent || full === unsent) return full;
   if (holdBack(tcb, finDue)) return full > 0 ? full : -1;
   return unsent;
+}
+
+/**
+ * A peer with a tiny MSS and a huge window must not make us keep a hundred thousand segments, each of which every
+ * one of its SACKs would have us look at (CVE-2019-11478, CVE-2019-11479). Never so with an ordinary MSS.
+ */
+function hasTooManySegments({ flight, sndBuf }: Tcb): boolean {
+  return flight.packetsOut >= SEGMENTS_MIN && flight.packetsOut * SEGMENT_COST >= sndBuf;
 }
 
 /** Nagle's rule as Minshall amended it, and TCP_CORK (RFC 9293 section 3.7.4). */

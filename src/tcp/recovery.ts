@@ -55,14 +55,19 @@ function isRepairing(tcb: Tcb): boolean {
 
 // --- detection ------------------------------------------------------------------------------------------------
 
-/** Without SACK: each duplicate ACK says that one segment has left the network; progress clears the count. */
+/**
+ * Without SACK: each duplicate ACK says that one segment has left the network; progress clears the count. While repairing
+ * no more count than segments were out, so that a peer cannot draw data out of us by making duplicates up (RFC 5681
+ * section 3.2, the note on step 4).
+ */
 function countDuplicates(tcb: Tcb, outcome: AckOutcome): void {
   const { flight } = tcb;
   if (outcome.advanced) {
     // The gap's filling acknowledges what the duplicates stood for.
     flight.sackedOut =
       tcb.caState === 'Recovery' ? Math.max(flight.sackedOut - (outcome.delivered - 1), 0) : 0;
-  } else if (outcome.duplicate) {
+    tcb.duplicatesLeft = flight.packetsOut;
+  } else if (outcome.duplicate && (tcb.caState !== 'Recovery' || tcb.duplicatesLeft-- > 0)) {
     flight.sackedOut++;
     outcome.delivered++;
   }
@@ -122,6 +127,7 @@ function enterRecovery(tcb: Tcb, delivered: number): void {
   tcb.priorCwnd = tcb.cwnd;
   tcb.prrDelivered = 0;
   tcb.prrOut = 0;
+  tcb.duplicatesLeft = tcb.flight.packetsOut;
   tcb.cwndCount = 0;
   tcb.ssthresh = tcb.congestion.onLoss(tcb, tcb.nowUs);
   setCaState(tcb, 'Recovery');

@@ -150,6 +150,8 @@ export abstract class Tcb implements Timer {
   priorCwnd = 0;
   prrDelivered = 0;
   prrOut = 0;
+  /** Duplicate ACKs that still count in this recovery, without SACK. */
+  duplicatesLeft = 0;
   /** The most segments in flight since `cwndUsageSeq` was sent, and whether the window was what held us back. */
   maxPacketsOut = 0;
   cwndLimited = false;

@@ -18,7 +18,7 @@ export class FlowTable {
   size = 0;
 
   constructor(host: Host) {
-    const bytes = host.randomBytes(16);
+    const bytes = host.randomBytes(24);
     this.keys = new Int32Array(bytes.buffer);
     // Odd multipliers lose no bits.
     for (let i = 0; i < this.keys.length; i++) this.keys[i] = (this.keys[i] ?? 0) | 1;
@@ -101,9 +101,11 @@ export class FlowTable {
   }
 
   private hash(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): number {
-    const [k0, k1, k2, k3] = this.keys as unknown as [number, number, number, number];
+    const [k0, k1, k2, k3, k4, k5] = this.keys as unknown as [number, number, number, number, number, number];
     let hash = Math.imul(remote.w3 ^ k0, k1);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ ((remotePort << 16) | localPort), k2);
+    // Without a secret of their own the ports could undo, whatever the secrets, what an address's top bit does above.
+    const ports = Math.imul(((remotePort << 16) | localPort) ^ k4, k5);
+    hash = Math.imul((hash ^ (hash >>> 15)) + ports, k2);
     hash = Math.imul(hash ^ (hash >>> 13) ^ local.w3, k3);
     if (local.family !== 2) hash = this.mixHighWords(hash, local, remote);
     return hash ^ (hash >>> 16);

@@ -5,6 +5,7 @@
  */
 export { TcpdumpFormatter, type TcpdumpOptions } from '../dissect/tcpdump.ts';
 export { type CurlExchange, formatCurl, formatCurlFailure } from './curl.ts';
+export { eventLines } from './lines.ts';
 export { type CounterGroups, formatNetstat, formatProcNetstat, formatProcSnmp } from './netstat.ts';
 export { type PcapSinkOptions, pcapSink } from './pcap.ts';
 export { formatSockets } from './ss.ts';

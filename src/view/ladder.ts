@@ -151,6 +151,8 @@ const QUEUES: { readonly [queue: string]: string } = {
   neighbor: 'waiting for ARP',
 };
 
+/** What strace prints for a buffer that nothing was written to. */
+const NOWHERE = /0x7ffd0+/;
 /** An address of a call as strace prints it, with its length. */
 const ADDRESS = /\{sa_family=AF_INET, sin_port=htons\((\d+)\), sin_addr=inet_addr\("([\d.]+)"\)\}, \[?16\]?/;
 
@@ -165,7 +167,9 @@ function formatCell(event: TraceEvent): string | null {
       return name === undefined ? null : `${name}: ${event.length} of at most ${event.limit}`;
     }
     case 'call':
-      return formatStrace(event, { stringLimit: 16, column: 0 }).replace(ADDRESS, '$2:$1');
+      return formatStrace(event, { stringLimit: 16, column: 0 })
+        .replace(ADDRESS, '$2:$1')
+        .replace(NOWHERE, 'buf');
     case 'drop':
       return `dropped: ${event.reason}`;
     case 'tcp:retransmit':

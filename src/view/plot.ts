@@ -18,7 +18,8 @@ const LABEL_WIDTH = 12;
 
 /**
  * Draws a value that changes at times (microseconds, ascending) and holds in between: one column is a span of time, its
- * bar goes from the smallest to the largest value in it. At most LABEL_WIDTH + 2 + width columns.
+ * bar goes from the smallest to the largest value in it, the one it began with included. At most LABEL_WIDTH + 2 +
+ * width columns.
  */
 export function formatPlot(
   points: readonly (readonly [atUs: number, value: number])[],

@@ -216,6 +216,8 @@ test('a route keeps working after its neighbour was collected', () => {
   introduce(world);
   const netif = a.ip.netif('eth0');
   assert.ok(netif);
+  assert.equal(a.ip.neighbors.get(netif, ip('10.0.0.77')), -ENOBUFS, 'it is in use');
+  advance(6 * SECOND, a, b);
   a.ip.neighbors.get(netif, ip('10.0.0.77'));
   assert.equal(neighborOf(a, '10.0.0.2'), null);
   assert.equal(a.route('10.0.0.2'), route);

@@ -1,6 +1,5 @@
 import type { Played, Scene, Story } from '../../scenes/scene.ts';
 import type { TraceEvent } from '../../trace/events.ts';
-import { parseFrame } from '../../trace/frame.ts';
 import { dumpPackets, formatLadder } from '../../view/ladder.ts';
 import { formatPlot } from '../../view/plot.ts';
 import { wrap } from '../../view/wrap.ts';
@@ -33,7 +32,7 @@ export function formatScene(scene: Scene, played: Played): string {
   );
   const plot = story.plot === undefined ? [] : ['', ...formatPlot(story.plot.points, story.plot)];
   const lines = [
-    `${scene.name}: ${scene.summary}`,
+    ...paragraph(`${scene.name}: ${scene.summary}`),
     '',
     ...paragraph(scene.look),
     '',
@@ -49,6 +48,8 @@ function paragraph(text: string): string[] {
   return wrap(text, COLUMNS, '');
 }
 
+/** Behind the two addresses of an Ethernet frame, in hexadecimal. */
+const ETHERTYPE_ARP = '0806';
 const PREPARING: readonly string[] = ['socket', 'setsockopt', 'bind', 'getsockname'];
 
 /** Calls that only prepare, and ARP: in the events, but not worth a line. */
@@ -56,7 +57,7 @@ function isBackground(event: TraceEvent, { notes, showsArp = false }: Story): bo
   if (notes.has(event)) return false;
   if (event.type === 'call') return PREPARING.includes(event.name);
   if (showsArp) return false;
-  if (event.type === 'packet') return parseFrame(event).arp !== null;
+  if (event.type === 'packet') return event.data.startsWith(ETHERTYPE_ARP, 2 * 12);
   return event.type === 'neighbor' || (event.type === 'queue' && event.queue === 'neighbor');
 }
 

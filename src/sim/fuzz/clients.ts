@@ -91,7 +91,7 @@ export class Talker {
     if (!over && rng.chance(0.3)) {
       sys.shutdown(fd, SHUT_WR);
       talk.turns = 100;
-      return rng.chance(0.9);
+      return true;
     }
     if (rng.chance(0.3)) sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, { l_onoff: 1, l_linger: 0 });
     sys.close(fd);

@@ -113,7 +113,7 @@ class Fuzzer {
   private step(): void {
     const { arena, options } = this;
     const count = Math.min(BATCH, options.frames - this.frames);
-    if (arena.tape.count > 0) for (let i = 0; i < count; i++) this.injectOne(i);
+    for (let i = 0; i < count; i++) this.injectOne(i);
     this.batches++;
     arena.turn(this.pause(), true);
   }

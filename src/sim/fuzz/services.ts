@@ -17,6 +17,8 @@ const BACKLOG = 16;
 /** A connection on which nothing moved for so many turns is closed. */
 const IDLE_TURNS = 3000;
 const CHUNK = 4096;
+/** Lower ports are those of services (RFC 6335 section 6). */
+const PORT_USER_MIN = 1024;
 
 interface Served {
   readonly fd: number;
@@ -127,7 +129,9 @@ export class DatagramEcho {
       const from = out<Sockaddr>();
       const got = sys.recvfrom(this.fd, this.buffer, 0, from);
       if (got === -EAGAIN) return;
-      if (got >= 0 && from.value !== null) sys.sendto(this.fd, this.buffer.subarray(0, got), 0, from.value);
+      // Two echo services must not talk to each other for ever.
+      if (got < 0 || from.value === null || from.value.port < PORT_USER_MIN) continue;
+      sys.sendto(this.fd, this.buffer.subarray(0, got), 0, from.value);
     }
   }
 }

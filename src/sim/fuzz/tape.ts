@@ -1,5 +1,7 @@
 import type { Rng } from '../../base/rng.ts';
 import type { Packet } from '../../core/packet.ts';
+import { ipv4IsFragment, ipv4Protocol } from '../../wire/ipv4.ts';
+import { locateIpv4, PROTOCOL_TCP, PROTOCOL_UDP } from './repair.ts';
 
 /** Bytes of a frame that are kept. */
 const FRAME_MAX = 1600;
@@ -15,31 +17,54 @@ export interface RecordedFrame {
   length: number;
 }
 
-/** The frames that a fuzzer mutates: a ring of the newest, and an archive of older ones. */
-export class Tape {
-  private readonly recent: RecordedFrame[] = [];
-  private readonly archive: RecordedFrame[] = [];
+/** How often a TCP segment is picked; what is left is for the others in equal parts. */
+const TCP_SHARE = 0.7;
+const OTHERS = ['arp', 'icmp', 'udp', 'fragment'] as const;
+
+type Kind = 'tcp' | (typeof OTHERS)[number];
+
+/** Frames of one kind: a ring of the newest, and an archive of older ones. */
+class Track {
+  readonly recent: RecordedFrame[] = [];
+  readonly archive: RecordedFrame[] = [];
   private recorded = 0;
 
-  /** How many frames were recorded so far. */
-  get count(): number {
-    return this.recorded;
-  }
-
-  /** Copies the packet's frame. */
   record(packet: Packet): void {
-    if (packet.length > FRAME_MAX) return;
     put(this.recent, RECENT, this.recorded, packet);
     if (this.recorded % ARCHIVE_EVERY === 0)
       put(this.archive, ARCHIVE, Math.floor(this.recorded / ARCHIVE_EVERY), packet);
     this.recorded++;
   }
+}
+
+/** The frames that a fuzzer mutates, by kinds, so that rare ones have their turn. */
+export class Tape {
+  private readonly tracks = new Map<Kind, Track>();
+
+  /** Copies the packet's frame. */
+  record(packet: Packet): void {
+    if (packet.length > FRAME_MAX) return;
+    const kind = kindOf(packet);
+    const track = this.tracks.get(kind) ?? new Track();
+    this.tracks.set(kind, track);
+    track.record(packet);
+  }
 
   /** A recorded frame, most often a new one; null while there is none. It is lent until the next `record`. */
   pick(rng: Rng): RecordedFrame | null {
-    if (this.recorded === 0) return null;
-    return rng.pick(rng.chance(0.6) ? this.recent : this.archive);
+    const wanted = rng.chance(TCP_SHARE) ? 'tcp' : rng.pick(OTHERS);
+    const track = this.tracks.get(wanted) ?? this.tracks.get('arp');
+    if (track === undefined) return null;
+    return rng.pick(rng.chance(0.6) ? track.recent : track.archive);
   }
+}
+
+function kindOf(packet: Packet): Kind {
+  if (!locateIpv4(packet)) return 'arp';
+  if (ipv4IsFragment(packet.view, packet.l3)) return 'fragment';
+  const protocol = ipv4Protocol(packet.view, packet.l3);
+  if (protocol === PROTOCOL_TCP) return 'tcp';
+  return protocol === PROTOCOL_UDP ? 'udp' : 'icmp';
 }
 
 function put(frames: RecordedFrame[], limit: number, count: number, packet: Packet): void {

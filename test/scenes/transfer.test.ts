@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  calls,
+  dataSegments,
+  faults,
+  fired,
+  lateOnes,
+  retransmits,
+  segments,
+} from '../../src/scenes/observe.ts';
+import type { CallEvent, TcpCwndEvent } from '../../src/trace/events.ts';
+import { played } from './played.ts';
+
+/** Bytes that these calls moved. */
+function moved(list: readonly CallEvent[]): number {
+  return list.reduce((sum, { result }) => sum + result, 0);
+}
+
+test('loss-and-retransmit: one loss repaired by SACK within a round trip or two, the last by the timer', async () => {
+  const { events } = await played('loss-and-retransmit');
+  assert.equal(faults(events, 'drop').length, 2);
+  const [fast, ...moreFast] = retransmits(events, 'client', 'fast');
+  const [timeOut, ...moreTimeOut] = retransmits(events, 'client', 'rto');
+  assert.ok(fast !== undefined && timeOut !== undefined);
+  assert.deepEqual([...moreFast, ...moreTimeOut], []);
+  const sent = dataSegments(events, 'client', 'out');
+  assert.equal(sent.length, 12);
+  const firstSent = (seq: number): number => sent.find(({ tcp }) => tcp.seq === seq)?.atUs ?? Number.NaN;
+  assert.ok(fast.atUs - firstSent(fast.seq) <= 40_000);
+  assert.ok(timeOut.atUs - firstSent(timeOut.seq) >= 200_000);
+  // At least three segments behind the lost one had arrived when it was sent again.
+  const behind = dataSegments(events, 'server', 'in').filter(
+    ({ atUs, tcp }) => atUs < fast.atUs && tcp.seq > fast.seq,
+  );
+  assert.ok(behind.length >= 3);
+  assert.equal(calls(events, 'server', 'recv')[0]?.result, 9 * 1448 + 1000);
+});
+
+test('out-of-order: overtaken by two nothing is repeated, by six it is; the reader notices nothing', async () => {
+  for (const seed of [1, 2, 3]) {
+    const { events } = await played('out-of-order', seed);
+    const secondUs = calls(events, 'client', 'poll')[0]?.atUs ?? Number.NaN;
+    const late = lateOnes(dataSegments(events, 'server', 'in'));
+    assert.ok(late.some(({ atUs }) => atUs < secondUs));
+    const again = retransmits(events, 'client');
+    assert.ok(again.length > 0);
+    for (const { atUs } of again) assert.ok(atUs > secondUs);
+    assert.equal(faults(events, 'drop').length + faults(events, 'loss').length, 0);
+    let text = '';
+    let at = 0;
+    for (const call of calls(events, 'server', 'recv')) {
+      const shown = (call.args['buf'] as { text: string } | null)?.text ?? '';
+      const expected = Array.from({ length: shown.length }, (_, i) => {
+        const offset = (at + i) % (20 * 1448);
+        return String.fromCharCode(97 + (offset % 26));
+      });
+      assert.equal(shown, expected.join(''));
+      text += shown;
+      at += call.result;
+    }
+    assert.ok(text.length > 0);
+    assert.equal(at, 2 * 20 * 1448);
+  }
+});
+
+test('zero-window: nothing but probes while the window is closed, at growing intervals', async () => {
+  const { events } = await played('zero-window');
+  const acks = segments(events, 'server', 'out');
+  const closed = acks.find(({ tcp }) => tcp.window === 0);
+  assert.ok(closed !== undefined);
+  const opened = acks.find(({ atUs, tcp }) => atUs > closed.atUs && tcp.window > 0);
+  assert.ok(opened !== undefined);
+  const within = ({ atUs }: { atUs: number }): boolean => atUs > closed.atUs && atUs < opened.atUs;
+  assert.deepEqual(dataSegments(events, 'client', 'out').filter(within), []);
+  const probes = segments(events, 'client', 'out').filter(within);
+  const timeOuts = fired(events, 'client', 'persist').filter(within);
+  assert.ok(probes.length >= 3);
+  assert.equal(probes.length, timeOuts.length);
+  const gaps = timeOuts.slice(1).map(({ atUs }, i) => atUs - (timeOuts[i]?.atUs ?? 0));
+  for (let i = 1; i < gaps.length; i++) assert.ok((gaps[i] ?? 0) >= 1.9 * (gaps[i - 1] ?? 0), String(gaps));
+  assert.equal(moved(calls(events, 'server', 'recv')), 40_000);
+});
+
+test('delayed-ack-and-nagle: 40 ms a request with Nagle, a round trip without', async () => {
+  const { events } = await played('delayed-ack-and-nagle');
+  const sends = calls(events, 'client', 'send');
+  const took = calls(events, 'client', 'recv').map(({ atUs }, i) => atUs - (sends[2 * i]?.atUs ?? 0));
+  assert.equal(took.length, 6);
+  assert.ok((took[0] ?? 0) < 10_000, 'the first request meets quick ACKs');
+  for (const us of took.slice(1, 3)) assert.ok(us >= 40_000 && us < 50_000, String(us));
+  for (const us of took.slice(3)) assert.equal(us, 1000);
+  assert.equal(fired(events, 'server', 'delayed-ack').length, 2);
+});
+
+test('slow-start: doubles each round trip, halves at a loss, then grows by a segment a round trip', async () => {
+  const { events, story } = await played('slow-start');
+  const windows = events.filter(
+    (event): event is TcpCwndEvent => event.type === 'tcp:cwnd' && event.host === 'client',
+  );
+  const [fast] = retransmits(events, 'client', 'fast');
+  assert.ok(fast !== undefined);
+  const begin = windows.filter(({ atUs }) => atUs < fast.atUs);
+  assert.equal(begin[0]?.cwnd, 10 * 1448);
+  for (let i = 1; i < begin.length; i++) assert.ok((begin[i]?.cwnd ?? 0) >= (begin[i - 1]?.cwnd ?? 0));
+  const peak = begin.at(-1)?.cwnd ?? 0;
+  const startUs = begin[0]?.atUs ?? 0;
+  const after = (us: number): number => begin.filter(({ atUs }) => atUs <= startUs + us).at(-1)?.cwnd ?? 0;
+  // A round trip later it has doubled: 100 ms and the time the segments need at the bottleneck.
+  assert.ok(after(200_000) >= 2 * 10 * 1448 && after(200_000) <= 2.5 * 10 * 1448, String(after(200_000)));
+  const loss = windows.find(({ atUs, ssthresh }) => atUs >= fast.atUs && ssthresh < peak);
+  assert.equal(loss?.ssthresh, peak / 2);
+  const open = windows.filter(({ atUs, caState }) => atUs > fast.atUs + 500_000 && caState === 'Open');
+  const second = open.slice(1, 20).map(({ cwnd }, i) => cwnd - (open[i]?.cwnd ?? 0));
+  assert.ok(second.some(step => step === 1448));
+  for (const step of second) assert.ok(step <= 1448, String(step));
+  assert.ok(faults(events, 'queue-full').length > 0);
+  assert.equal(moved(calls(events, 'server', 'recv')), 1_000_000);
+  assert.equal(story.plot?.points.length, windows.length);
+});
+
+test('sticky-packets: three sends, one recv; one send, several recvs; with framing one answer a message', async () => {
+  const { events } = await played('sticky-packets');
+  const text = (call: CallEvent): string => (call.args['buf'] as { text: string } | null)?.text ?? '';
+  const reads = calls(events, 'server', 'recv');
+  assert.deepEqual(calls(events, 'client', 'send').slice(0, 3).map(text), ['one', 'two', 'three']);
+  assert.equal(text(reads[0] as CallEvent), 'onetwothree');
+  const end = reads.findIndex(({ result }) => result === 0);
+  assert.ok(end > 2);
+  assert.equal(moved(reads.slice(1, end)), 5000);
+  const answers = calls(events, 'server', 'send').map(text);
+  assert.deepEqual(answers, ['got "one"', 'got "two"', 'got "three"']);
+});
