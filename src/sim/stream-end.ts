@@ -116,19 +116,24 @@ export class StreamEnd {
     while (!this.over && !side.sawEnd && !this.readPaused) {
       const size = this.plan === null ? HEADER_LENGTH - side.read : this.plan.readSize;
       const into = size === app.buffer.length ? app.buffer : app.buffer.subarray(0, size);
-      const peeked = this.plan?.peeks === true ? sys.recv(this.fd, into, MSG_PEEK) : 0;
-      if (peeked > 0) this.comparePeeked(into, peeked);
-      const count = sys.recv(this.fd, into);
-      demand(
-        peeked <= Math.max(count, 0),
-        () => `${this.name}: ${peeked} bytes were to be read, ${count} were read`,
-      );
+      const peeked = this.plan?.peeks === true ? this.peek(into) : 0;
+      // An error is told once, also to a peek.
+      const count = peeked < 0 ? peeked : sys.recv(this.fd, into);
+      demand(peeked <= Math.max(count, 0), () => `${this.name}: saw ${peeked} bytes, but read ${count}`);
       if (count === -EAGAIN) return;
       if (count > 0) this.take(into, count);
       else if (count === 0) this.takeEnd();
       else this.fail(count);
       if (this.abortIfDue()) return;
     }
+  }
+
+  /** Looks at what the next read will give; only an error is an answer less than 0. */
+  private peek(into: Uint8Array): number {
+    const count = this.app.loop.sys.recv(this.fd, into, MSG_PEEK);
+    const { read } = this.side;
+    if (count > 0 && (this.isClient || read >= HEADER_LENGTH)) this.compare(into, 0, count, read);
+    return count === -EAGAIN ? 0 : count;
   }
 
   private take(bytes: Uint8Array, count: number): void {
@@ -157,11 +162,6 @@ export class StreamEnd {
     const { SyncookiesRecv } = this.app.loop.sys.context.host.mib.TcpExt;
     demand(!again || SyncookiesRecv > 0, () => `transfer ${id} has come to a server twice`);
     if (!again) talk.server = this.side;
-  }
-
-  private comparePeeked(bytes: Uint8Array, count: number): void {
-    const { read } = this.side;
-    if (this.isClient || read >= HEADER_LENGTH) this.compare(bytes, 0, count, read);
   }
 
   private compare(bytes: Uint8Array, from: number, to: number, at: number): void {

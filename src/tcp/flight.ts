@@ -10,6 +10,7 @@ export const TX_RETRANS = 4;
 export const TX_EVER_RETRANS = 8;
 export const TX_SYN = 16;
 export const TX_FIN = 32;
+export const TX_PUSH = 64;
 
 /** A segment that was sent and is not yet acknowledged. */
 export interface TxSegment {
@@ -100,7 +101,7 @@ export class Flight {
     const segment = this.segments.at(index) as TxSegment;
     const rest: TxSegment = { ...segment, seq };
     segment.end = seq;
-    segment.marks &= ~TX_FIN;
+    segment.marks &= ~(TX_FIN | TX_PUSH);
     this.count(segment.marks, 1);
     this.segments.insert(index + 1, rest);
   }

@@ -7,7 +7,7 @@ import { POLLOUT } from '../core/readiness.ts';
 import { ACK, FIN, PSH, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { emitData } from './emit.ts';
-import { TX_FIN } from './flight.ts';
+import { TX_FIN, TX_PUSH } from './flight.ts';
 import { armPersist, armRetransmit, retransmitLost } from './retransmit.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -68,13 +68,15 @@ function finFits(tcb: Tcb, length: number, unsent: number): boolean {
 
 /** How many bytes of the unsent data go out now, as one segment or super-segment; -1 when nothing may (0: a FIN). */
 function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
-  const quota = tcb.cwnd - tcb.flight.inFlight;
-  if (quota <= 0) {
+  const { mss } = tcb;
+  // A last segment does not wait for the congestion window: it ends the transfer, nothing comes behind it (Linux).
+  const last = finDue && unsent <= mss;
+  const quota = Math.max(tcb.cwnd - tcb.flight.inFlight, last ? 1 : 0);
+  if (quota === 0) {
     tcb.cwndLimited = true;
     return -1;
   }
   if (hasTooManySegments(tcb)) return -1;
-  const { mss } = tcb;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   if (window < Math.min(Math.max(unsent, 1), mss)) return -1;
   const most = Math.min(unsent, window, quota * mss, Math.max(BURST_MAX, mss));
@@ -108,19 +110,19 @@ function sendData(tcb: Tcb, length: number, fin: boolean): void {
   const seq = tcb.sndNxt;
   const end = (seq + length) | 0;
   const { mss, nowUs } = tcb;
+  const segments = Math.max(Math.ceil(length / mss), 1);
+  const pushed = seqGt(tcb.pushSeq, seq) && seqLe(tcb.pushSeq, end);
+  const push = length > 0 && (pushed || segments > 1 || fin);
+  tcb.sndNxt = fin ? (end + 1) | 0 : end;
   let at = seq;
   do {
     const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
     const last = next === end;
-    const marks = fin && last ? TX_FIN : 0;
-    flight.push(context.newSegment(at, marks !== 0 ? (next + 1) | 0 : next, nowUs, marks));
+    const marks = last ? (fin ? TX_FIN : 0) | (push ? TX_PUSH : 0) : 0;
+    flight.push(context.newSegment(at, last ? tcb.sndNxt : next, nowUs, marks));
     at = next;
   } while (at !== end);
-  const segments = Math.max(Math.ceil(length / mss), 1);
-  tcb.sndNxt = fin ? (end + 1) | 0 : end;
   if (length % mss !== 0) tcb.smallSeq = end;
-  const pushed = seqGt(tcb.pushSeq, seq) && seqLe(tcb.pushSeq, end);
-  const push = length > 0 && (pushed || segments > 1 || fin);
   emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | ACK);
   noteSent(tcb, segments, length);
 }

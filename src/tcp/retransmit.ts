@@ -2,11 +2,20 @@
  * Sending again what was lost, and the timers that sending sets.
  * @module
  */
-import { seqDiff, seqGe } from '../base/seq.ts';
+import { seqDiff } from '../base/seq.ts';
 import { TRACE_RETRANSMIT } from '../trace/events.ts';
 import { ACK, FIN, PSH } from '../wire/tcp.ts';
 import { emitData, emitSyn } from './emit.ts';
-import { TX_EVER_RETRANS, TX_FIN, TX_LOST, TX_RETRANS, TX_SACKED, TX_SYN, type TxSegment } from './flight.ts';
+import {
+  TX_EVER_RETRANS,
+  TX_FIN,
+  TX_LOST,
+  TX_PUSH,
+  TX_RETRANS,
+  TX_SACKED,
+  TX_SYN,
+  type TxSegment,
+} from './flight.ts';
 import { backedOffRto } from './rtt.ts';
 import type { Tcb } from './tcb.ts';
 import { isTimerSet, setTimer, stopTimer, TIMER_PERSIST, TIMER_RETRANSMIT } from './timers.ts';
@@ -52,7 +61,7 @@ export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast'): boo
   }
   const fin = (segment.marks & TX_FIN) !== 0;
   const data = fin ? length - 1 : length;
-  const push = seqGe(segment.end, tcb.pushSeq) && data > 0 ? PSH : 0;
+  const push = (segment.marks & TX_PUSH) !== 0 ? PSH : 0;
   emitData(tcb, segment.seq, data, (fin ? FIN : 0) | push | ACK);
   return true;
 }

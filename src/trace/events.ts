@@ -162,7 +162,7 @@ export interface TcpTimerEvent extends ConnectionEventBase {
 /** A segment was sent again. */
 export interface TcpRetransmitEvent extends ConnectionEventBase {
   type: 'tcp:retransmit';
-  reason: 'rto' | 'fast' | 'probe' | 'syn' | 'syn-ack' | 'fin';
+  reason: 'rto' | 'fast' | 'syn' | 'syn-ack';
   seq: number;
   length: number;
   /** How many times this data has now been sent again. */

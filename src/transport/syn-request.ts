@@ -146,7 +146,12 @@ export class SynRequest implements Flow, Timer {
     const { host } = this.listener.layer;
     host.mib.Tcp.RetransSegs++;
     host.mib.TcpExt.TCPSynRetrans++;
+    this.traceSynAckAgain();
     this.listener.sendSynAck(this);
+  }
+
+  private traceSynAckAgain(): void {
+    const { host } = this.listener.layer;
     const { trace } = host;
     if (trace === null || (trace.wants & TRACE_RETRANSMIT) === 0) return;
     trace.emit({
