@@ -32,6 +32,7 @@ Examples:
   $ ethertype walk                     one HTTP request, from the application to the wire and back
   $ ethertype walk --write walk.pcap   the same, and its packets for tcpdump and Wireshark
   $ ethertype scene slow-start         one thing that a network does; without a name: which there are
+  $ ethertype sim --seeds 500          random worlds on bad networks, and what must hold in them
   $ ethertype help walk                everything about a command
 
 Exit status: 0 when all went well, 1 when something could not be done, 2 for a wrong command line.`,

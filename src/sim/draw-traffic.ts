@@ -132,7 +132,7 @@ function drawEnd(rng: Rng, bytes: number, expected: number, calm: boolean): EndP
     more: rng.chance(0.1),
     ending,
     abortAfter: rng.below(bytes + expected + 1),
-    patienceUs: calm ? 3600 * SECOND : rng.pick([60, 200, 1000, 3000]) * SECOND,
+    patienceUs: calm ? 1200 * SECOND : rng.pick([60, 200, 1000, 3000]) * SECOND,
     socket,
   } as EndPlan;
 }
@@ -152,7 +152,7 @@ function drawSocket(rng: Rng, calm: boolean): SocketPlan {
     userTimeoutMs: !calm && rng.chance(0.05) ? rng.between(60_000, 600_000) : 0,
     sndBuf: rng.chance(0.15) ? rng.between(1, 100_000) : 0,
     rcvBuf: rng.chance(0.15) ? rng.between(1, 200_000) : 0,
-    maxSeg: rng.chance(0.1) ? rng.between(88, 1460) : 0,
+    maxSeg: rng.chance(0.1) ? rng.between(calm ? 536 : 88, 1460) : 0,
     congestion: rng.chance(0.2) ? rng.pick(['reno', 'cubic']) : null,
   };
 }

@@ -18,6 +18,8 @@ import type { WorldPlan } from './world-plan.ts';
  * packets lost a megabyte can take hours.
  */
 const OVER_WITHIN_US = 100 * 3600e6;
+/** Where nothing bad happens it is over within this time. */
+const CALM_OVER_WITHIN_US = 3600e6;
 /** A client whose host is down when it is to begin looks again after this time. */
 const LOOK_AGAIN_US = 1_000_000;
 /** Turns of an event loop between two looks at what no event tells. */
@@ -111,7 +113,7 @@ class Run implements MachineListener {
       }
     }
     this.finishIfOver();
-    world.clock.runUntilIdle(OVER_WITHIN_US);
+    world.clock.runUntilIdle(plan.calm ? CALM_OVER_WITHIN_US : OVER_WITHIN_US);
     for (const talk of this.talks) checkConversation(talk, plan.calm);
     for (const { app, ends } of this.programs.values()) {
       demand(ends.size === 0, () => `${ends.size} accepted connections neither ended nor reported an error`);

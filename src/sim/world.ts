@@ -97,8 +97,8 @@ export class World {
   }
 
   /**
-   * A host loses its power: its cables are cut and its stack is closed, without a word to anybody. What is lost is lost;
-   * `reboot` makes a new one in its place.
+   * A host loses its power: its cables are cut and its stack is closed, without a word to anybody. `reboot` makes a
+   * new one in its place.
    */
   crash(stack: Stack): void {
     for (const cable of this.known(stack).cables) cable.pull();

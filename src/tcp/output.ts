@@ -17,7 +17,7 @@ const MSS_MIN = 8;
 const HALF_WINDOW_FROM = 536;
 /** The most that is handed to the link at once: what a super-segment holds. */
 const BURST_MAX = 65000;
-/** What a segment in flight costs beside its bytes, in bytes of send buffer; and the segments that may be in any case. */
+/** What a segment in flight costs in bytes of send buffer, and how many may be in any case. */
 const SEGMENT_COST = 512;
 const SEGMENTS_MIN = 256;
 

@@ -56,9 +56,9 @@ function isRepairing(tcb: Tcb): boolean {
 // --- detection ------------------------------------------------------------------------------------------------
 
 /**
- * Without SACK: each duplicate ACK says that one segment has left the network; progress clears the count. While repairing
- * no more count than segments were out, so that a peer cannot draw data out of us by making duplicates up (RFC 5681
- * section 3.2, the note on step 4).
+ * Without SACK: each duplicate ACK says that one segment has left the network; progress clears the count. While a loss
+ * is being repaired no more count than segments were out, so that a peer cannot draw data out of us by making
+ * duplicates up (RFC 5681 section 3.2, the note on step 4).
  */
 function countDuplicates(tcb: Tcb, outcome: AckOutcome): void {
   const { flight } = tcb;

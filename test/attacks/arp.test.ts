@@ -58,7 +58,7 @@ describe('ARP poisoning', () => {
     lab.end();
   });
 
-  it("our own address is not given up: the conflict is reported, and answered once in ten seconds", () => {
+  it('our own address is not given up: the conflict is reported, and answered once in ten seconds', () => {
     const lab = new Lab();
     const { near, far } = lab.connected();
     const conflicts: string[] = [];
@@ -67,7 +67,11 @@ describe('ARP poisoning', () => {
     for (let i = 0; i < 100; i++) lab.inject(claim(ARP_REQUEST, SERVER, SERVER), ARP);
     lab.pass(SECOND);
     assert.equal(conflicts.length, 100);
-    assert.equal(lab.frames.filter(bytes => bytes[12] === 8 && bytes[13] === 6).length, 1, 'one announcement');
+    assert.equal(
+      lab.frames.filter(bytes => bytes[12] === 8 && bytes[13] === 6).length,
+      1,
+      'one announcement',
+    );
     assert.ok(lab.exchange(near, far));
     lab.end();
   });
@@ -103,7 +107,8 @@ describe('ARP-cache flood', () => {
   it('a newcomer finds a place in a table full of neighbours that were made up', () => {
     const lab = new Lab({ gc_thresh3: 64 });
     const listener = lab.listen();
-    for (let i = 0; i < 1000; i++) lab.inject(claim(ARP_REQUEST, `10.0.${100 + (i >> 8)}.${i & 255}`, SERVER), ARP);
+    for (let i = 0; i < 1000; i++)
+      lab.inject(claim(ARP_REQUEST, `10.0.${100 + (i >> 8)}.${i & 255}`, SERVER), ARP);
     lab.pass(100 * MS);
     assert.equal(lab.server.ip.neighbors.size, 64);
     assert.ok(lab.canConnect(listener));

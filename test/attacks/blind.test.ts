@@ -111,7 +111,12 @@ describe('a blind attacker', () => {
 /** An ICMP error about a segment from server to client. */
 function about(type: number, code: number, rest: number, port: number, seq: number): Uint8Array {
   const quoted = tcpPacket({ from: SERVER, to: CLIENT, sport: PORT, dport: port, seq, flags: ACK });
-  return ipv4({ source: '10.0.7.7', destination: SERVER, protocol: 1, data: icmp(type, code, rest, quoted.subarray(0, 28)) });
+  return ipv4({
+    source: '10.0.7.7',
+    destination: SERVER,
+    protocol: 1,
+    data: icmp(type, code, rest, quoted.subarray(0, 28)),
+  });
 }
 
 describe('forged ICMP (RFC 5927)', () => {

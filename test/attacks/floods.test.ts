@@ -3,29 +3,13 @@ import { test } from 'node:test';
 import { Rng } from '../../src/base/rng.ts';
 import { ACK, SYN } from '../../src/wire/tcp.ts';
 import { ip } from '../net/harness.ts';
-import { Lab, MS, SECOND } from './lab.ts';
-
-const GATEWAY = '10.0.9.9';
+import { anywhere, Lab, MS, routeOutside, SECOND } from './lab.ts';
 
 /** A lab whose server reaches the rest of the world by the attacker's card. */
 function openLab(): Lab {
   const lab = new Lab();
-  const { ip: layer } = lab.server;
-  const eth0 = layer.netif('eth0');
-  assert.ok(eth0);
-  layer.routes.add({ destination: ip('0.0.0.0'), prefixLength: 0, gateway: ip(GATEWAY), netif: eth0.index });
-  const gateway = layer.neighbors.get(eth0, ip(GATEWAY));
-  assert.ok(typeof gateway !== 'number');
-  gateway.pin(0x0200, 2);
+  routeOutside(lab);
   return lab;
-}
-
-/** A source anywhere in the world. */
-function anywhere(rng: Rng): { from: string; sport: number } {
-  return {
-    from: `${rng.between(11, 126)}.${rng.below(256)}.${rng.below(256)}.${rng.between(1, 254)}`,
-    sport: rng.between(1024, 65535),
-  };
 }
 
 test('SYN flood: memory stays bounded, every SYN is answered, a real client connects', () => {
@@ -101,7 +85,11 @@ test('an ACK flood at an established connection is answered twice a second, not 
   const before = endpoint.connection.segsOut;
   // What the client itself might have sent, but far outside of the window.
   for (let i = 0; i < 1000; i++) {
-    lab.forge({ sport: port, seq: endpoint.connection.rcvNxt + 0x40000000 + i, ack: endpoint.connection.sndNxt });
+    lab.forge({
+      sport: port,
+      seq: endpoint.connection.rcvNxt + 0x40000000 + i,
+      ack: endpoint.connection.sndNxt,
+    });
     lab.pass(2 * MS);
   }
   assert.ok(endpoint.connection.segsOut - before <= 5, `${endpoint.connection.segsOut - before} answers`);
@@ -116,7 +104,8 @@ test('an accept queue that nobody empties is bounded', () => {
     lab.forge({ from: '11.0.0.1', sport: port, seq: 0, flags: SYN });
     lab.pass(MS);
     const answer = lab.heard.filter(({ dport, flags }) => dport === port && flags === 'S.').at(-1);
-    if (answer !== undefined) lab.forge({ from: '11.0.0.1', sport: port, seq: 1, ack: answer.seq + 1, flags: ACK });
+    if (answer !== undefined)
+      lab.forge({ from: '11.0.0.1', sport: port, seq: 1, ack: answer.seq + 1, flags: ACK });
     lab.pass(MS);
   }
   const established = [...lab.server.tcp.flows].filter(flow => 'connection' in flow);

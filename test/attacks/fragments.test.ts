@@ -7,13 +7,22 @@ import { ipv4 } from '../net/craft.ts';
 import { Lab, MS, SECOND, SERVER } from './lab.ts';
 
 /** The first of two or more pieces of a datagram that never comes whole. */
-function piece(from: string, id: number, fragmentOffset = 0, mf = true, data = new Uint8Array(64)): Uint8Array {
+function piece(
+  from: string,
+  id: number,
+  fragmentOffset = 0,
+  mf = true,
+  data = new Uint8Array(64),
+): Uint8Array {
   return ipv4({ source: from, destination: SERVER, protocol: 17, id, mf, fragmentOffset, data });
 }
 
 /** A UDP socket on each side; `send` carries a datagram of three fragments from client to server. */
 function datagrams(lab: Lab): { send: () => boolean } {
-  const [near, far] = [lab.client, lab.server].map(({ sys }) => sys.socket(AF_INET, SOCK_DGRAM)) as [number, number];
+  const [near, far] = [lab.client, lab.server].map(({ sys }) => sys.socket(AF_INET, SOCK_DGRAM)) as [
+    number,
+    number,
+  ];
   lab.server.sys.bind(far, { address: SERVER, port: 5000 });
   lab.client.sys.setsockopt(near, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
   const bytes = Uint8Array.from({ length: 4000 }, (_, i) => i % 253);
@@ -74,7 +83,11 @@ test('overlapping fragments deliver nothing, not one of several truths (RFC 5722
     [piece(from, 1, 0, true, first), piece(from, 1, 32, false, evil), piece(from, 1, 40, false, good)],
     [piece(from, 2, 32, false, evil), piece(from, 2, 0, true, first), piece(from, 2, 40, false, good)],
     [piece(from, 3, 40, false, good), piece(from, 3, 32, false, evil), piece(from, 3, 0, true, first)],
-    [piece(from, 4, 0, true, first), piece(from, 4, 8, true, evil.subarray(0, 16)), piece(from, 4, 40, false, good)],
+    [
+      piece(from, 4, 0, true, first),
+      piece(from, 4, 8, true, evil.subarray(0, 16)),
+      piece(from, 4, 40, false, good),
+    ],
   ];
   const into = new Uint8Array(100);
   orders.forEach((order, i) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Rng } from '../../src/base/rng.ts';
 import type { Packet } from '../../src/core/packet.ts';
 import type { Sysctl } from '../../src/core/sysctl.ts';
 import type { CableEnd } from '../../src/link/cable.ts';
@@ -8,7 +9,14 @@ import type { Stack } from '../../src/stack/stack.ts';
 import type { TcpEndpoint } from '../../src/transport/tcp-endpoint.ts';
 import { AF_INET } from '../../src/wire/address.ts';
 import { finishChecksum, sum16 } from '../../src/wire/checksum.ts';
-import { ACK, emitTcp, formatTcpFlags, parseTcp, setTcpChecksum, TCP_HEADER_LENGTH } from '../../src/wire/tcp.ts';
+import {
+  ACK,
+  emitTcp,
+  formatTcpFlags,
+  parseTcp,
+  setTcpChecksum,
+  TCP_HEADER_LENGTH,
+} from '../../src/wire/tcp.ts';
 import { emitTcpOptions, parseTcpOptions, TcpOptions, tcpOptionsLength } from '../../src/wire/tcp-options.ts';
 import { frame, ipv4 } from '../net/craft.ts';
 import { ip } from '../net/harness.ts';
@@ -77,6 +85,32 @@ export function tcpPacket(forged: Forged): Uint8Array {
   return ipv4({ source: from, destination: to, protocol: 6, df: true, data: bytes });
 }
 
+/** The gateway that `routeOutside` makes up. */
+const GATEWAY = '10.0.9.9';
+
+/** The server reaches the rest of the world by the attacker's card. */
+export function routeOutside({ server }: Lab): void {
+  const eth0 = server.ip.netif('eth0');
+  assert.ok(eth0);
+  server.ip.routes.add({
+    destination: ip('0.0.0.0'),
+    prefixLength: 0,
+    gateway: ip(GATEWAY),
+    netif: eth0.index,
+  });
+  const gateway = server.ip.neighbors.get(eth0, ip(GATEWAY));
+  assert.ok(typeof gateway !== 'number');
+  gateway.pin(0x0200, 2);
+}
+
+/** A source anywhere in the world. */
+export function anywhere(rng: Rng): { from: string; sport: number } {
+  return {
+    from: `${rng.between(11, 126)}.${rng.below(256)}.${rng.below(256)}.${rng.between(1, 254)}`,
+    sport: rng.between(1024, 65535),
+  };
+}
+
 /** A server and an honest client on a switch, and an attacker's card on it that says what it likes. */
 export class Lab {
   readonly world: World;
@@ -85,6 +119,8 @@ export class Lab {
   /** The segments that reached the attacker's card, and the other frames. */
   heard: Heard[] = [];
   frames: Uint8Array[] = [];
+  /** The attacker does not even listen. */
+  quiet = false;
   private readonly card: CableEnd;
   private readonly serverMac: Uint8Array;
 
@@ -201,6 +237,10 @@ export class Lab {
   }
 
   private hear(packet: Packet): void {
+    if (this.quiet) {
+      packet.release();
+      return;
+    }
     const bytes = packet.bytes.slice(packet.start, packet.end);
     packet.release();
     const view = new DataView(bytes.buffer);

@@ -127,12 +127,16 @@ describe('a peer that plays with its window', () => {
     });
     const { connection } = bench;
     assert.ok(connection.mss >= 48 - 12, `mss ${connection.mss}`);
-    for (let round = 0; round < 60; round++) {
-      bench.write('x'.repeat(1_000_000));
+    const more = 'x'.repeat(500_000);
+    for (let round = 0; round < 16; round++) {
+      if (connection.sendQueue.length < more.length) bench.write(more);
       bench.receive('.').advance(MS);
     }
     const { packetsOut } = connection.flight;
-    assert.ok(packetsOut > 256 && packetsOut * 512 <= connection.sndBuf + 512 * 2000, `${packetsOut} segments`);
+    assert.ok(
+      packetsOut > 256 && packetsOut * 512 <= connection.sndBuf + 512 * 2000,
+      `${packetsOut} segments`,
+    );
   });
 });
 
@@ -169,13 +173,15 @@ describe('a peer that lies in its acknowledgements', () => {
     it(`in many pieces a segment: the window grows by segments, not by acknowledgements; sack ${sack}`, () => {
       const honest = windowAfter(1, 1, sack);
       assert.ok(honest >= 100, `four round trips of slow start: ${honest}`);
-      for (const pieces of [2, 10, 100]) assert.ok(windowAfter(pieces, 1, sack) <= honest, `${pieces} pieces`);
+      for (const pieces of [2, 10, 100])
+        assert.ok(windowAfter(pieces, 1, sack) <= honest, `${pieces} pieces`);
     });
 
     it(`each of them many times: the window does not grow by it; sack ${sack}`, () => {
       const honest = windowAfter(1, 1, sack);
       // A duplicate may let a segment out early (RFC 3042), which is then acknowledged a little early.
-      for (const times of [2, 3, 10]) assert.ok(windowAfter(1, times, sack) <= 1.1 * honest, `${times} times`);
+      for (const times of [2, 3, 10])
+        assert.ok(windowAfter(1, times, sack) <= 1.1 * honest, `${times} times`);
     });
   }
 
@@ -186,7 +192,10 @@ describe('a peer that lies in its acknowledgements', () => {
     bench.take();
     for (let i = 0; i < 1000; i++) bench.receive('.', { ack: 1 });
     assert.ok(connection.cwnd <= before + connection.flight.packetsOut);
-    assert.ok(connection.flight.inFlight <= before, `${connection.flight.inFlight} thought to be in the network`);
+    assert.ok(
+      connection.flight.inFlight <= before,
+      `${connection.flight.inFlight} thought to be in the network`,
+    );
     const sent = bench.takeSent().length;
     assert.ok(sent <= 2 * before, `${sent} segments for 1000 duplicates`);
   });
@@ -218,7 +227,8 @@ describe('a peer that lies in its acknowledgements', () => {
     const got = new Set<number>();
     for (let i = 0; i < 30; i++) {
       bench.advance(2 * SECOND);
-      for (const { seq, text } of bench.takeSent()) for (let at = 0; at < text.length; at++) got.add(seq + at);
+      for (const { seq, text } of bench.takeSent())
+        for (let at = 0; at < text.length; at++) got.add(seq + at);
       let next = 1 + FULL;
       while (got.has(next)) next++;
       bench.receive('.', { ack: next });

@@ -96,13 +96,15 @@ function jsonLine(result: FuzzResult, seed: number, seconds: number): string {
 }
 
 function report(result: FuzzResult, seed: number, seconds: number): string {
-  const { frames, exceptions, harmed, growths, conversations, heapGrowth, violations } = result;
+  const { frames, exceptions, harmed, growths, contradictions, conversations, heapGrowth, violations } =
+    result;
   const rate = thousands(Math.round(frames / seconds));
   const heap =
     heapGrowth === null ? '' : `, heap ${(heapGrowth / 2 ** 20).toFixed(1)} MiB more than at first`;
   const lines = [
     `${thousands(frames)} frames in ${seconds.toFixed(1)} s (${rate}/s), seed ${seed}`,
     `exceptions: ${exceptions}`,
+    `contradictions: ${contradictions}`,
     `growth: ${growths}${heap}`,
     `harmed: ${harmed} (${thousands(conversations)} conversations that were not attacked went well)`,
   ];

@@ -1,12 +1,15 @@
 import type { Rng } from '../../base/rng.ts';
+import type { Link } from '../../core/link.ts';
 import type { Packet } from '../../core/packet.ts';
 import { PacketPool } from '../../core/pool.ts';
 import type { Sysctl } from '../../core/sysctl.ts';
 import { faulty } from '../../link/faulty.ts';
 import { LearningSwitch } from '../../link/switch.ts';
 import { Stack } from '../../stack/stack.ts';
+import { TcpEndpoint } from '../../transport/tcp-layer.ts';
 import { VirtualClock } from '../clock.ts';
 import { Innocent, Talker } from './clients.ts';
+import { contradiction } from './consistency.ts';
 import { DatagramEcho, Service } from './services.ts';
 import { Tap } from './tap.ts';
 import { Tape } from './tape.ts';
@@ -18,8 +21,9 @@ const INNOCENT = '10.77.201.166';
 const INNOCENT_BYTES: readonly number[] = [10, 77, 201, 166];
 /** One way over each cable, in microseconds. */
 const DELAY_US = 20;
-/** Loss on the attacked host's cable, so that there is SACK to attack. */
-const LOSS = 0.02;
+/** Loss on the cables of the other two, so that there are gaps and SACK. */
+const ATTACKED_LOSS = 0.02;
+const INNOCENT_LOSS = 0.005;
 
 /** Small, so that limits are reached and growth shows soon. */
 const LIMITS: Partial<Sysctl> = {
@@ -53,7 +57,11 @@ export class Arena {
   readonly tape = new Tape();
   readonly target: Stack;
   readonly innocent: Innocent;
-  private readonly pool = new PacketPool({ smallSlots: 2 * PACKETS_MAX, largeSlots: 16, overflowPackets: 256 });
+  private readonly pool = new PacketPool({
+    smallSlots: 2 * PACKETS_MAX,
+    largeSlots: 16,
+    overflowPackets: 256,
+  });
   private readonly tap: Tap;
   private readonly hosts: readonly Stack[];
   private readonly services: readonly (Service | DatagramEcho)[];
@@ -73,12 +81,12 @@ export class Arena {
       if (!touchesInnocent(packet)) this.tape.record(packet);
     };
     this.target.attach(this.tap, { address: `${TARGET}/16` });
-    const bad = faulty(lan.port({ delayUs: DELAY_US }), clock.env(rng.fork()), rng.fork(), {
-      up: { loss: LOSS },
-      down: { loss: LOSS },
-    });
-    attacked.attach(bad, { address: `${ATTACKED}/16` });
-    innocent.attach(lan.port({ delayUs: DELAY_US }), { address: `${INNOCENT}/16` });
+    const port = (loss: number): Link => {
+      const faults = { up: { loss }, down: { loss } };
+      return faulty(lan.port({ delayUs: DELAY_US }), clock.env(rng.fork()), rng.fork(), faults);
+    };
+    attacked.attach(port(ATTACKED_LOSS), { address: `${ATTACKED}/16` });
+    innocent.attach(port(INNOCENT_LOSS), { address: `${INNOCENT}/16` });
     this.services = [
       new Service(this.target, 7, 'echo'),
       new Service(this.target, 9, 'discard'),
@@ -129,6 +137,15 @@ export class Arena {
     return over === undefined ? null : `${over[0]}: ${over[1]}, over the limit of ${over[2]}`;
   }
 
+  /** What contradicts itself in the target's connections; null when nothing does. */
+  contradiction(): string | null {
+    for (const flow of this.target.tcp.flows) {
+      const found = flow instanceof TcpEndpoint ? contradiction(flow.connection) : null;
+      if (found !== null) return found;
+    }
+    return null;
+  }
+
   /** The innocent conversation ends, everybody hangs up, and time passes until nothing is left to do. */
   drain(): void {
     while (this.innocent.busy) this.turn(1000, false);
@@ -146,6 +163,8 @@ export class Arena {
       if (tcp.flows.size > 0) return `${name}: ${tcp.flows.size} flows are left`;
       if (tcp.context.blocks.inUse > 0) return `${name}: ${tcp.context.blocks.inUse} blocks are still in use`;
       if (host.timers.size > 0) return `${name}: ${host.timers.size} timers are left`;
+      for (const { binding } of tcp.allListeners())
+        if (binding.holders > 1) return `${name}: port ${binding.port} has ${binding.holders} holders`;
     }
     return null;
   }
@@ -161,7 +180,7 @@ export class Arena {
   }
 }
 
-/** Whether the innocent host's address is anywhere in the frame: such a frame would attack what must not be attacked. */
+/** Whether the innocent host's address is anywhere in the frame: it would attack what must not be attacked. */
 export function touchesInnocent(packet: Packet): boolean {
   const { bytes, end } = packet;
   const [first, second, third, fourth] = INNOCENT_BYTES as [number, number, number, number];

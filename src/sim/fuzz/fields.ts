@@ -99,11 +99,24 @@ export function fieldsOf(kind: HeaderKind, protocol: number): readonly Field[] {
 
 /** Distances at which windows, halves of the sequence space and counters turn. */
 const DISTANCES: readonly number[] = [
-  1, 2, 7, 8, 536, 1448, 1460, 4096, 65535, 65536, 1 << 20, 0x3fffffff, 0x40000000, 0x7fffffff,
+  1,
+  2,
+  7,
+  8,
+  536,
+  1448,
+  1460,
+  4096,
+  65535,
+  65536,
+  1 << 20,
+  0x3fffffff,
+  0x40000000,
+  0x7fffffff,
 ];
 const BOUNDARIES: readonly number[] = [
-  0, 1, 2, 7, 8, 14, 15, 20, 27, 28, 60, 64, 127, 128, 255, 256, 511, 536, 576, 1460, 1500, 32767, 32768, 65535,
-  0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff,
+  0, 1, 2, 7, 8, 14, 15, 20, 27, 28, 60, 64, 127, 128, 255, 256, 511, 536, 576, 1460, 1500, 32767, 32768,
+  65535, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff,
 ];
 
 /** Writes a boundary value, a neighbour of the present value, or anything at all; does nothing past the frame's end. */

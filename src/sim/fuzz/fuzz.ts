@@ -20,7 +20,7 @@ export interface FuzzOptions {
 
 /** What went wrong. */
 export interface FuzzViolation {
-  readonly kind: 'exception' | 'growth' | 'harmed';
+  readonly kind: 'exception' | 'contradiction' | 'growth' | 'harmed';
   readonly message: string;
   /** Frames injected before it showed; running this many with the same seed shows it again. */
   readonly frames: number;
@@ -34,6 +34,7 @@ export interface FuzzResult {
   readonly exceptions: number;
   readonly harmed: number;
   readonly growths: number;
+  readonly contradictions: number;
   /** Innocent conversations that went well while frames were coming in. */
   readonly conversations: number;
   /** Bytes by which the heap has grown since the first drain; null when it was not looked at. */
@@ -103,6 +104,7 @@ class Fuzzer {
       exceptions: count('exception'),
       harmed: count('harmed'),
       growths: count('growth'),
+      contradictions: count('contradiction'),
       conversations: arena.innocent.finished,
       heapGrowth: this.heapBase === null ? null : (this.heapNow ?? 0) - this.heapBase,
       violations: this.violations,
@@ -151,6 +153,8 @@ class Fuzzer {
   private check(): void {
     const over = this.arena.overLimit();
     if (over !== null) this.report('growth', over);
+    const broken = this.arena.contradiction();
+    if (broken !== null) this.report('contradiction', broken);
     this.reportHarm();
     this.options.onProgress?.(this.frames);
   }

@@ -3,7 +3,13 @@
  * @module
  */
 import { EAGAIN } from '../../base/errno.ts';
-import { IP_MTU_DISCOVER, IP_PMTUDISC_DONT, SOCK_DGRAM, SOCK_STREAM, SOL_IP } from '../../socket/constants.ts';
+import {
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_DONT,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_IP,
+} from '../../socket/constants.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { AF_INET } from '../../wire/address.ts';

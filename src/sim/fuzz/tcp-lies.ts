@@ -6,7 +6,18 @@ import type { Rng } from '../../base/rng.ts';
 import type { Packet } from '../../core/packet.ts';
 import { emitIcmp4, ICMP4_HEADER_LENGTH } from '../../wire/icmp4.ts';
 import { emitIpv4, IPV4_HEADER_LENGTH, ipv4Destination, ipv4Protocol, ipv4Source } from '../../wire/ipv4.ts';
-import { ACK, FIN, PSH, RST, SYN, setTcpFlags, TCP_HEADER_LENGTH, tcpAck, tcpSeq, URG } from '../../wire/tcp.ts';
+import {
+  ACK,
+  FIN,
+  PSH,
+  RST,
+  SYN,
+  setTcpFlags,
+  TCP_HEADER_LENGTH,
+  tcpAck,
+  tcpSeq,
+  URG,
+} from '../../wire/tcp.ts';
 import { locateIpv4, PROTOCOL_ICMP, PROTOCOL_TCP, repairChecksums, repairLength } from './repair.ts';
 
 const FLAGS: readonly number[] = [
@@ -131,7 +142,13 @@ export function lieAboutErrors(packet: Packet, rng: Rng): void {
     view.setInt32(inner + 4, view.getInt32(inner + 4) + rng.below(3));
   emitIpv4(view, quote, 0, 1500, rng.below(65536), true, 63, protocol, destination, source);
   const [type, code] = rng.pick(ICMP_ERRORS);
-  emitIcmp4(view, l3 + IPV4_HEADER_LENGTH, type, code, rng.pick([0, 68, 296, 551, 552, 576, 1400, 1499, 65535]));
+  emitIcmp4(
+    view,
+    l3 + IPV4_HEADER_LENGTH,
+    type,
+    code,
+    rng.pick([0, 68, 296, 551, 552, 576, 1400, 1499, 65535]),
+  );
   packet.end = inner + quotedLength;
   emitIpv4(view, l3, 0, packet.end - l3, 1, false, 64, PROTOCOL_ICMP, source, destination);
   repairChecksums(packet);
