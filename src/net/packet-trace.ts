@@ -48,5 +48,6 @@ export function traceQueue(
 ): void {
   const { trace } = host;
   if (trace === null || (trace.wants & TRACE_QUEUE) === 0) return;
-  trace.emit({ type: 'queue', atUs: host.nowUs, host: host.name, queue, owner, length, limit });
+  // A link fills the queues between two batches of the stack's work, when host.nowUs is of the last one.
+  trace.emit({ type: 'queue', atUs: host.env.nowUs(), host: host.name, queue, owner, length, limit });
 }

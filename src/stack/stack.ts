@@ -177,8 +177,9 @@ export class Stack {
   }
 
   /**
-   * Ends everything: sockets (every promise settles), connections (without a word to the peers), timers, links.
-   * The process can then exit by itself. A second call does nothing.
+   * Ends everything: the sockets are closed as those of a process that exits (every promise settles, a FIN or RST goes
+   * out), then connections, timers and links are forgotten, without waiting for the peers. The process can then exit
+   * by itself. A second call does nothing.
    */
   close(): void {
     if (this.closed) return;

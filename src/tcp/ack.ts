@@ -58,7 +58,7 @@ export function mayAnswerInvalid(
 export function processAck(tcb: Tcb, segment: Segment): void {
   const { flight } = tcb;
   const priorUna = tcb.sndUna;
-  const priorInFlight = flight.inFlight;
+  const nothingSent = flight.packetsOut === 0;
   const wasLimited = isCwndLimited(tcb);
   const old = seqLt(segment.ack, priorUna);
   const outcome: AckOutcome = { advanced: false, delivered: 0, duplicate: false, newestSentUs: 0 };
@@ -71,7 +71,7 @@ export function processAck(tcb: Tcb, segment: Segment): void {
   if (tcb.sack) readSackBlocks(tcb, segment, outcome);
   tcb.lastAckReceivedUs = tcb.nowUs;
   tcb.probesOut = 0;
-  if (priorInFlight === 0 && flight.packetsOut === 0) {
+  if (nothingSent) {
     windowAfterProbe(tcb);
     return;
   }

@@ -183,6 +183,17 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.connection.caState, 'Open');
     });
 
+    it('goes on when a duplicate had counted the only segment as arrived', () => {
+      const bench = lossy(1, { sack: false });
+      bench.receive('.', dup);
+      assert.equal(bench.connection.flight.inFlight, 0);
+      bench.receive('.', { ack: ackFor('b') });
+      assert.equal(bench.connection.flight.sackedOut, 0);
+      assert.equal(bench.connection.caState, 'Open');
+      bench.advance(60_000 * MS);
+      assert.equal(bench.host.mib.TcpExt.TCPTimeouts, 0);
+    });
+
     it('does not take late duplicates for a second loss', () => {
       const bench = lossy(8, { sack: false });
       bench.advance(300 * MS);
