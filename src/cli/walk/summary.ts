@@ -37,6 +37,7 @@ export function nextSection(): string[] {
     'npx ethertype walk --write walk.pcap    then: tcpdump -n -r walk.pcap',
     'npx ethertype walk --json               every event as a line of JSON',
     `npx ethertype walk --dir FOLDER         another folder on http://${SERVER_ADDRESS}:${SERVER_PORT}/`,
+    'npx ethertype scene                     situations to look at: a closed window, a SYN flood ...',
     'npx ethertype --help                    all commands',
   ];
 }
