@@ -77,16 +77,16 @@ const LENGTH = /^\d{1,15}$/;
 
 /** Parses a stream of requests or of responses. After an error it is of no more use. */
 export class MessageParser {
-  private readonly library: StrictParser;
+  private readonly inner: StrictParser;
 
   constructor(type: 'REQUEST' | 'RESPONSE', limits: HttpLimits, sink: MessageSink) {
-    this.library = new StrictParser(type);
-    this.library.attach(type, limits, sink);
+    this.inner = new StrictParser(type);
+    this.inner.attach(type, limits, sink);
   }
 
   /** For responses: whether the next message answers a HEAD request and so has no body. */
   set answersHead(yes: boolean) {
-    this.library.answersHead = yes;
+    this.inner.answersHead = yes;
   }
 
   /** Takes the next bytes; returns what is wrong with them, or null. */
@@ -94,8 +94,8 @@ export class MessageParser {
     try {
       let rest = bytes;
       while (rest.length > 0) {
-        this.library.forgetWindow();
-        const taken = this.library.execute(rest);
+        this.inner.forgetWindow();
+        const taken = this.inner.execute(rest);
         if (typeof taken !== 'number') return asHttpError(taken);
         // The library stops behind a head that asks for an upgrade; we never upgrade.
         if (taken === rest.length) return null;
@@ -109,7 +109,7 @@ export class MessageParser {
 
   /** Takes the end of the stream, which ends a body without a length; returns an error when it cuts a message. */
   finish(): HttpError | null {
-    const { library } = this;
+    const { inner } = this;
     if (library.line !== '' || library.finish() !== undefined) return new HttpError(400, 'message cut short');
     return null;
   }
