@@ -110,7 +110,7 @@ export class MessageParser {
   /** Takes the end of the stream, which ends a body without a length; returns an error when it cuts a message. */
   finish(): HttpError | null {
     const { inner } = this;
-    if (library.line !== '' || library.finish() !== undefined) return new HttpError(400, 'message cut short');
+    if (inner.line !== '' || inner.finish() !== undefined) return new HttpError(400, 'message cut short');
     return null;
   }
 }
