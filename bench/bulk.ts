@@ -10,14 +10,19 @@ const BYTES = 256_000_000;
 const PIECE = 64 * 1024;
 const pattern = new Pattern();
 
+interface Cable {
+  readonly offloads?: Partial<Offloads>;
+  readonly loss?: number;
+}
+
 /** One stream in one direction; both ends in this process; every byte compared. In megabytes a second. */
-function bulkOver(name: string, offloads: Partial<Offloads>): Benchmark {
+function bulkOver(name: string, cable: Cable, bytes: number = BYTES): Benchmark {
   return {
     name,
     unit: 'MB/s',
     referenceName: 'node:net over 127.0.0.1',
     rounds: 5,
-    ours: scale => ours(offloads, Math.round(BYTES * scale)),
+    ours: scale => ours(cable, Math.round(bytes * scale)),
     reference: scale => reference(Math.round(BYTES * scale)),
   };
 }
@@ -26,14 +31,32 @@ function bulkOver(name: string, offloads: Partial<Offloads>): Benchmark {
 export const bulk: Benchmark = bulkOver('bulk-mtu1500', {});
 
 /** The cable takes super-segments of 64 KiB and vouches for checksums, as lo does. */
-export const bulkGso: Benchmark = bulkOver('bulk-gso', { checksum: true, gsoMaxSize: 65536 });
+export const bulkGso: Benchmark = bulkOver('bulk-gso', {
+  offloads: { checksum: true, gsoMaxSize: 65536 },
+});
 
-async function ours(offloads: Partial<Offloads>, bytes: number): Promise<number> {
-  const pair = new Pair(1500, offloads);
+/** Of 100 frames one is lost, each way. The reference loses nothing: no kernel does so without privileges. */
+export const bulkLoss1: Benchmark = bulkOver('goodput-loss1', { loss: 0.01 }, 32_000_000);
+
+/** Of 20 frames one is lost, each way. */
+export const bulkLoss5: Benchmark = bulkOver('goodput-loss5', { loss: 0.05 }, 4_000_000);
+
+async function ours({ offloads, loss }: Cable, bytes: number): Promise<number> {
+  const pair = new Pair(1500, offloads, loss);
+  const value = await stream(pair, bytes);
+  pair.close();
+  return value;
+}
+
+/** The same between two hosts that are there already. */
+export function bulkOn(pair: Pair, scale: number): Promise<number> {
+  return stream(pair, Math.round(BYTES * scale));
+}
+
+async function stream(pair: Pair, bytes: number): Promise<number> {
   const listener = pair.listen();
   const fd = await pair.connect();
   const seconds = await both(source(pair, fd, bytes), sink(pair, listener, bytes));
-  pair.close();
   return bytes / 1e6 / seconds;
 }
 

@@ -1,10 +1,20 @@
 import { type Benchmark, measure } from './benchmark.ts';
-import { bulk, bulkGso } from './bulk.ts';
+import { bulk, bulkGso, bulkLoss1, bulkLoss5 } from './bulk.ts';
 import { connections } from './connections.ts';
 import { http } from './http.ts';
+import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [bulk, bulkGso, latency, connections, http];
+const BENCHMARKS: readonly Benchmark[] = [
+  bulk,
+  bulkGso,
+  bulkLoss1,
+  bulkLoss5,
+  latency,
+  connections,
+  http,
+  ...idle,
+];
 
 const USAGE = `Usage: npm run bench -- [--json] [NAME ...]
 

@@ -1,8 +1,13 @@
-import type { Offloads } from '../src/core/link.ts';
+import { Rng } from '../src/base/rng.ts';
+import type { Link, Offloads } from '../src/core/link.ts';
 import { createCable } from '../src/link/cable.ts';
+import { faulty } from '../src/link/faulty.ts';
 import { nodeEnv } from '../src/node/env.ts';
 import { AF_INET, SOCK_STREAM } from '../src/socket/constants.ts';
 import { Stack } from '../src/stack/stack.ts';
+
+/** Fewer than there are ports to come from. */
+const IDLE_PER_PORT = 10_000;
 
 /** Two hosts on a cable in memory, in real time. */
 export class Pair {
@@ -11,9 +16,11 @@ export class Pair {
   readonly port = 5001;
   readonly address = '10.0.0.2';
 
-  constructor(mtu: number, offloads: Partial<Offloads> = {}) {
+  /** `loss` is the probability, in each direction, that a frame vanishes. */
+  constructor(mtu: number, offloads: Partial<Offloads> = {}, loss = 0) {
     const env = nodeEnv();
-    const [left, right] = createCable(env, { mtu, offloads });
+    const [end, right] = createCable(env, { mtu, offloads });
+    const left: Link = loss === 0 ? end : faulty(end, env, new Rng(1), { up: { loss }, down: { loss } });
     this.client = new Stack({ env, name: 'client' });
     this.server = new Stack({ env, name: 'server' });
     this.client.attach(left, { address: '10.0.0.1/24' });
@@ -21,20 +28,32 @@ export class Pair {
   }
 
   /** A listening descriptor of the server. */
-  listen(): number {
+  listen(port: number = this.port): number {
     const { sys } = this.server;
     const fd = must(sys.socket(AF_INET, SOCK_STREAM), 'socket');
-    must(sys.bind(fd, { address: this.address, port: this.port }), 'bind');
+    must(sys.bind(fd, { address: this.address, port }), 'bind');
     must(sys.listen(fd, 1024), 'listen');
     return fd;
   }
 
   /** A connected descriptor of the client. */
-  async connect(): Promise<number> {
+  async connect(port: number = this.port): Promise<number> {
     const { sys } = this.client;
     const fd = must(sys.socket(AF_INET, SOCK_STREAM), 'socket');
-    must(await sys.wait.connect(fd, { address: this.address, port: this.port }), 'connect');
+    must(await sys.wait.connect(fd, { address: this.address, port }), 'connect');
     return fd;
+  }
+
+  /** Opens connections that do nothing; both ends keep them. */
+  async openIdle(count: number): Promise<void> {
+    for (let opened = 0, port = this.port; opened < count; opened++) {
+      if (opened % IDLE_PER_PORT === 0) void this.acceptIdle(this.listen(++port));
+      await this.connect(port);
+    }
+  }
+
+  private async acceptIdle(listener: number): Promise<void> {
+    while ((await this.server.sys.wait.accept(listener)) >= 0);
   }
 
   close(): void {

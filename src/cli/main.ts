@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.ts';
+import { exploreCommand } from './explore/command.ts';
 import { EXIT_USAGE, Failure } from './failure.ts';
 import { fuzzCommand } from './fuzz/command.ts';
 import { OutputClosed, print } from './output.ts';
@@ -41,6 +42,7 @@ Exit status: 0 when all went well, 1 when something could not be done, 2 for a w
   command.addCommand(sceneCommand());
   command.addCommand(simCommand());
   command.addCommand(fuzzCommand());
+  command.addCommand(exploreCommand());
   command
     .command('help')
     .argument('[command]', 'its name; none for the help of ethertype itself')

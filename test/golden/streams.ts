@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EAGAIN, EINPROGRESS, errnoName } from '../../src/base/errno.ts';
 import { POLLIN, POLLOUT } from '../../src/core/readiness.ts';
 import { EventLoop } from '../../src/sim/event-loop.ts';
-import { PIECE_MAX, Pattern } from '../../src/sim/pattern.ts';
+import type { Pattern } from '../../src/sim/pattern.ts';
 import { AF_INET, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/socket/constants.ts';
 import { out, type Sockaddr } from '../../src/socket/sockaddr.ts';
 import type { Stack } from '../../src/stack/stack.ts';
@@ -71,10 +71,10 @@ export class Receiver {
   }
 }
 
-/** A program that opens connections and sends `total` bytes over each, then closes. */
+/** A program that opens connections and sends bytes over each. */
 export class Sender {
-  /** Connections that are open or were. */
-  connected = 0;
+  /** Descriptors of connections that are done and were to stay open. */
+  private readonly kept: number[] = [];
   private readonly loop: EventLoop;
   private readonly pattern: Pattern;
   private readonly address: string;
@@ -86,30 +86,32 @@ export class Sender {
     this.address = address;
   }
 
-  /** Opens a connection from `port`; an infinite `total` never ends. */
-  open(port: number, total: number): void {
+  /** Opens a connection from `port` and sends `total` bytes, then closes, unless it is to `keep` it open. */
+  open(port: number, total: number, keep = false): void {
     const { loop, address } = this;
     const { sys } = loop;
     const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
     assert.equal(sys.bind(fd, { address: '0.0.0.0', port }), 0);
     assert.equal(sys.connect(fd, { address, port: PORT }), -EINPROGRESS);
-    let sent = -1;
+    let sent = 0;
     loop.watch(fd, POLLOUT, () => {
-      if (sent < 0) {
-        sent = 0;
-        this.connected++;
-      }
       sent = this.fill(fd, port, sent, total);
       if (sent < total) return;
       loop.forget(fd);
-      assert.equal(sys.close(fd), 0);
+      if (keep) this.kept.push(fd);
+      else assert.equal(sys.close(fd), 0);
     });
+  }
+
+  /** Closes what was kept open. */
+  closeKept(): void {
+    for (const fd of this.kept.splice(0)) assert.equal(this.loop.sys.close(fd), 0);
   }
 
   /** Writes until the socket takes no more; returns the position reached. */
   private fill(fd: number, stream: number, from: number, total: number): number {
     for (let sent = from; ; ) {
-      const length = Math.min(PIECE, PIECE_MAX, total - sent);
+      const length = Math.min(PIECE, total - sent);
       if (length === 0) return sent;
       const count = this.loop.sys.send(fd, this.pattern.piece(stream, sent, length));
       if (count === -EAGAIN) return sent;
