@@ -158,7 +158,8 @@ export class TcpSocket extends Socket {
   private dropEndpoint(): void {
     if (this.endpoint !== null) {
       this.ownSettings = this.endpoint.settings;
-      this.endpoint.user = null;
+      // Also gives back what a connection that was reset at once had already received.
+      this.endpoint.close();
     }
     this.endpoint = null;
     this.phase = 'unconnected';

@@ -24,6 +24,11 @@ describe('seeded worlds', () => {
     assert.ok(results.reduce((sum, { connections }) => sum + connections, 0) > 100);
   });
 
+  it('keep every invariant where one was once broken', () => {
+    // 21265: an ACK after a duplicate of the only segment stalled. 257885432: connect() after a reset leaked a block.
+    for (const seed of [21265, 257885432]) playWorlds(seed, 1);
+  });
+
   it('keep every invariant for fresh seeds', () => {
     playWorlds(randomInt(0xffffffff), 10);
   });
