@@ -84,15 +84,13 @@ export class TcpSocket extends Socket {
   }
 
   override listen(backlog: number): number {
-    const { host, tcp } = this.context;
-    const { somaxconn } = host.sysctl;
-    const limit = backlog < 0 || backlog > somaxconn ? somaxconn : backlog;
+    const { tcp } = this.context;
     if (this.listener !== null) {
-      this.listener.backlog = limit;
+      tcp.setBacklog(this.listener, backlog);
       return 0;
     }
     if (this.phase !== 'unconnected') return -EINVAL;
-    const listener = tcp.listen(this.binding, limit, this.settings, this);
+    const listener = tcp.listen(this.binding, backlog, this.settings, this);
     if (typeof listener === 'number') return listener;
     this.binding = null;
     this.listener = listener;

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { TRACE_STATE } from '../trace/events.ts';
-import { isSynchronized, nextState, type TcpCause } from './state.ts';
+import { nextState, type TcpCause } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { stopAllTimers } from './timers.ts';
 
@@ -44,9 +44,4 @@ export function dropSendSide(tcb: Tcb): void {
   tcb.flight.clear();
   tcb.sendQueue.clear();
   tcb.queueSeq = tcb.sndNxt;
-}
-
-/** Whether a RST found a connection that had been synchronized, for the choice of errno. */
-export function wasSynchronized(tcb: Tcb): boolean {
-  return isSynchronized(tcb.state);
 }
