@@ -4,6 +4,7 @@
  * @module
  */
 import { seqDiff, seqGe } from '../base/seq.ts';
+import type { Sysctl } from '../core/sysctl.ts';
 import { WINDOW_SCALE_MAX } from '../wire/tcp-options.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -11,19 +12,19 @@ import type { Tcb } from './tcb.ts';
 export const WINDOW_MAX = 65535;
 
 /** How much of a buffer is offered as window; the rest is overhead (tcp_adv_win_scale). */
-export function windowFromSpace(tcb: Tcb, space: number): number {
-  const scale = tcb.context.host.sysctl.tcp_adv_win_scale;
+export function windowFromSpace(sysctl: Sysctl, space: number): number {
+  const scale = sysctl.tcp_adv_win_scale;
   return scale <= 0 ? space >> -scale : space - (space >> scale);
 }
 
 /** The buffer that a window needs: the inverse of `windowFromSpace`. */
 function spaceFromWindow(tcb: Tcb, window: number): number {
-  return Math.ceil((window * tcb.rcvBuf) / Math.max(windowFromSpace(tcb, tcb.rcvBuf), 1));
+  return Math.ceil((window * tcb.rcvBuf) / Math.max(windowFromSpace(tcb.context.host.sysctl, tcb.rcvBuf), 1));
 }
 
 /** The whole window that the buffer allows, in bytes. */
 export function fullSpace(tcb: Tcb): number {
-  const space = windowFromSpace(tcb, tcb.rcvBuf);
+  const space = windowFromSpace(tcb.context.host.sysctl, tcb.rcvBuf);
   return tcb.windowClamp > 0 ? Math.min(space, tcb.windowClamp) : space;
 }
 
@@ -39,7 +40,12 @@ export function growWindow(tcb: Tcb, length: number): void {
 /** Chooses the first window and the scale to offer, before the SYN or SYN-ACK goes out. */
 export function selectInitialWindow(tcb: Tcb): void {
   const { sysctl } = tcb.context.host;
-  const initial = initialWindow(sysctl, windowFromSpace(tcb, tcb.rcvBuf), tcb.advMss, tcb.settings);
+  const initial = initialWindow(
+    sysctl,
+    windowFromSpace(tcb.context.host.sysctl, tcb.rcvBuf),
+    tcb.advMss,
+    tcb.settings,
+  );
   tcb.windowClamp = tcb.settings.windowClamp;
   tcb.rcvWnd = initial.window;
   tcb.rcvSsthresh = initial.window;
@@ -49,7 +55,7 @@ export function selectInitialWindow(tcb: Tcb): void {
 
 /** The window and the scale that a SYN offers for `space` bytes of window: a whole number of segments. */
 export function initialWindow(
-  sysctl: Tcb['context']['host']['sysctl'],
+  sysctl: Sysctl,
   space: number,
   mss: number,
   settings: Tcb['settings'],

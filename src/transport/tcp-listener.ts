@@ -12,7 +12,7 @@ import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpCause } from '../tcp/state.ts';
 import { cookieTimestamp, readCookieTimestamp } from '../tcp/syn-cookie.ts';
 import { MSS_DEFAULT } from '../tcp/tcb.ts';
-import { initialWindow } from '../tcp/window.ts';
+import { initialWindow, windowFromSpace } from '../tcp/window.ts';
 import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
 import type { IpAddress } from '../wire/address.ts';
 import { ACK, SYN } from '../wire/tcp.ts';
@@ -196,7 +196,7 @@ export class TcpListenerEndpoint {
     const flow = { localAddress: local, localPort: this.localPort, remoteAddress: remote, remotePort };
     const { settings } = this;
     const { sysctl } = layer.host;
-    const space = settings.rcvBuf - (settings.rcvBuf >> Math.max(sysctl.tcp_adv_win_scale, 1));
+    const space = windowFromSpace(sysctl, settings.rcvBuf);
     const mss = layer.advMss(local, remote, settings);
     const window = initialWindow(sysctl, space, mss, settings);
     const chosen = iss !== 0 || cookie ? iss : layer.initialSeq(flow);
