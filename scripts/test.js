@@ -18,7 +18,12 @@ if (files.length === 0) {
   process.stderr.write('test: no *.test.js found; give the folders of the compiled tests\n');
   process.exit(2);
 }
-const { status } = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...files], {
-  stdio: 'inherit',
-});
+const setup = new URL('../build/test/support/fast-check.js', import.meta.url).href;
+const { status } = spawnSync(
+  process.execPath,
+  ['--enable-source-maps', '--import', setup, '--test', ...files],
+  {
+    stdio: 'inherit',
+  },
+);
 process.exit(status ?? 1);

@@ -104,7 +104,7 @@ function timeout(which: 'rcvTimeoutUs' | 'sndTimeoutUs'): Option<Socket> {
       return { tv_sec: Math.floor(us / 1e6), tv_usec: us % 1e6 };
     },
     setOther: (socket, value) => {
-      if (typeof value !== 'object' || !isInts(value, 'tv_sec', 'tv_usec')) return -EINVAL;
+      if (!hasInts(value, 'tv_sec', 'tv_usec')) return -EINVAL;
       const { tv_sec, tv_usec } = value as Timeval;
       if (tv_usec < 0 || tv_usec >= 1e6) return -EDOM;
       // A negative time does not wait at all; zero waits for ever (socket(7)).
@@ -114,7 +114,9 @@ function timeout(which: 'rcvTimeoutUs' | 'sndTimeoutUs'): Option<Socket> {
   };
 }
 
-function isInts(value: object, ...names: string[]): boolean {
+/** Whether `value` is an object whose fields `names` are integers; anything may come from a caller in JavaScript. */
+function hasInts(value: unknown, ...names: string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
   return names.every(name => Number.isInteger((value as Record<string, unknown>)[name]));
 }
 
@@ -164,7 +166,7 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
     {
       get: socket => socket.options.linger,
       setOther: (socket, value) => {
-        if (typeof value !== 'object' || !isInts(value, 'l_onoff', 'l_linger')) return -EINVAL;
+        if (!hasInts(value, 'l_onoff', 'l_linger')) return -EINVAL;
         const { l_onoff, l_linger } = value as Linger;
         // As in Linux a negative time is as good as endless.
         const seconds = l_linger < 0 ? INT_MAX : l_linger;

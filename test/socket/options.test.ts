@@ -99,6 +99,8 @@ const BOTH: Case[] = [
     'EDOM',
   ],
   ['SO_RCVTIMEO as a number', C.SOL_SOCKET, C.SO_RCVTIMEO, 5, 'EINVAL'],
+  ['SO_RCVTIMEO of null', C.SOL_SOCKET, C.SO_RCVTIMEO, null as unknown as OptionValue, 'EINVAL'],
+  ['SO_LINGER of null', C.SOL_SOCKET, C.SO_LINGER, null as unknown as OptionValue, 'EINVAL'],
   ['SO_LINGER', C.SOL_SOCKET, C.SO_LINGER, { l_onoff: 9, l_linger: 3 }, { l_onoff: 1, l_linger: 3 }],
   ['SO_LINGER without its struct', C.SOL_SOCKET, C.SO_LINGER, 1, 'EINVAL'],
   ['SO_REUSEADDR as text', C.SOL_SOCKET, C.SO_REUSEADDR, '1', 'EINVAL'],
