@@ -1,34 +1,37 @@
-/** What a TimerHeap orders: anything with a due time and a place for the heap's own book-keeping. */
+/** What a TimerHeap orders: anything with room for the heap's own book-keeping. */
 export interface HeapNode {
-  /** When it is due, in microseconds. */
+  /** When it is due, in microseconds; valid while it is armed. */
   dueUs: number;
-  /** Breaks ties, so that nodes due at the same time come out in the order they were armed. */
-  order: number;
   /** Position in the heap, -1 when it is not in one. Written by the heap alone. */
   heapIndex: number;
 }
 
-/** A binary heap of timers: the earliest first, removal from the middle in O(log n), ties in arming order. */
+const FIRST_CAPACITY = 16;
+
+/**
+ * A binary heap of timers: the earliest first, removal from the middle in O(log n), ties in arming order. What is
+ * compared lies in typed arrays beside the nodes: to read it from nodes of many classes would make garbage each time.
+ * The arrays never shrink, for they would soon have to grow again.
+ */
 export class TimerHeap<T extends HeapNode> {
-  private nodes: T[] = [];
+  private readonly nodes: (T | undefined)[] = [];
+  private dues = new Float64Array(FIRST_CAPACITY);
+  private orders = new Float64Array(FIRST_CAPACITY);
   private armed = 0;
+  /** How many nodes are armed. */
+  size = 0;
 
-  get size(): number {
-    return this.nodes.length;
-  }
-
-  /** The earliest node, or undefined when none is armed. */
-  peek(): T | undefined {
-    return this.nodes[0];
+  /** When the earliest is due, in microseconds; Infinity when none is armed. */
+  get nextUs(): number {
+    return this.size === 0 ? Number.POSITIVE_INFINITY : (this.dues[0] as number);
   }
 
   /** Arms `node` for `dueUs`; a node that is armed already moves. */
   set(node: T, dueUs: number): void {
     this.delete(node);
     node.dueUs = dueUs;
-    node.order = this.armed++;
-    this.nodes.push(node);
-    this.up(this.nodes.length - 1, node);
+    if (this.size === this.dues.length) this.grow();
+    this.up(this.size++, node, dueUs, this.armed++);
   }
 
   /** Disarms `node`; does nothing when it is not armed. */
@@ -36,56 +39,76 @@ export class TimerHeap<T extends HeapNode> {
     const index = node.heapIndex;
     if (index < 0) return;
     node.heapIndex = -1;
-    const last = this.nodes.pop();
-    if (last === undefined || last === node) return;
-    if (this.up(index, last) === index) this.down(index, last);
+    this.size--;
+    const last = this.nodes[this.size] as T;
+    const dueUs = this.dues[this.size] as number;
+    const order = this.orders[this.size] as number;
+    this.nodes[this.size] = undefined;
+    if (last === node) return;
+    if (this.up(index, last, dueUs, order) === index) this.down(index, last, dueUs, order);
   }
 
   /** Removes and returns the earliest node when it is due at `nowUs`, else undefined. */
   popDue(nowUs: number): T | undefined {
-    const first = this.nodes[0];
-    if (first === undefined || first.dueUs > nowUs) return undefined;
+    if (this.size === 0 || (this.dues[0] as number) > nowUs) return undefined;
+    const first = this.nodes[0] as T;
     this.delete(first);
     return first;
   }
 
-  private up(start: number, node: T): number {
+  private up(start: number, node: T, dueUs: number, order: number): number {
     let index = start;
     while (index > 0) {
-      const parentIndex = (index - 1) >> 1;
-      const parent = this.nodes[parentIndex] as T;
-      if (!before(node, parent)) break;
-      this.place(index, parent);
-      index = parentIndex;
+      const parent = (index - 1) >> 1;
+      if (!this.isAfter(parent, dueUs, order)) break;
+      this.move(parent, index);
+      index = parent;
     }
-    this.place(index, node);
+    this.place(index, node, dueUs, order);
     return index;
   }
 
-  private down(start: number, node: T): void {
+  private down(start: number, node: T, dueUs: number, order: number): void {
     let index = start;
     for (;;) {
-      let childIndex = 2 * index + 1;
-      let child = this.nodes[childIndex];
-      if (child === undefined) break;
-      const right = this.nodes[childIndex + 1];
-      if (right !== undefined && before(right, child)) {
+      let child = 2 * index + 1;
+      if (child >= this.size) break;
+      const right = child + 1;
+      if (
+        right < this.size &&
+        this.isAfter(child, this.dues[right] as number, this.orders[right] as number)
+      ) {
         child = right;
-        childIndex++;
       }
-      if (!before(child, node)) break;
-      this.place(index, child);
-      index = childIndex;
+      if (this.isAfter(child, dueUs, order)) break;
+      this.move(child, index);
+      index = child;
     }
-    this.place(index, node);
+    this.place(index, node, dueUs, order);
   }
 
-  private place(index: number, node: T): void {
+  /** Whether what stands at `index` comes after the given time and order. */
+  private isAfter(index: number, dueUs: number, order: number): boolean {
+    const ownUs = this.dues[index] as number;
+    return ownUs > dueUs || (ownUs === dueUs && (this.orders[index] as number) > order);
+  }
+
+  private move(from: number, to: number): void {
+    this.place(to, this.nodes[from] as T, this.dues[from] as number, this.orders[from] as number);
+  }
+
+  private place(index: number, node: T, dueUs: number, order: number): void {
     this.nodes[index] = node;
+    this.dues[index] = dueUs;
+    this.orders[index] = order;
     node.heapIndex = index;
   }
-}
 
-function before(a: HeapNode, b: HeapNode): boolean {
-  return a.dueUs < b.dueUs || (a.dueUs === b.dueUs && a.order < b.order);
+  private grow(): void {
+    const { dues, orders } = this;
+    this.dues = new Float64Array(dues.length * 2);
+    this.orders = new Float64Array(dues.length * 2);
+    this.dues.set(dues);
+    this.orders.set(orders);
+  }
 }

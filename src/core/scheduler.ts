@@ -160,12 +160,12 @@ class Scheduler {
       this.request();
       return;
     }
-    const next = this.heap.peek();
-    if (next === undefined) {
-      this.setTimer(Number.POSITIVE_INFINITY);
-    } else if (next.dueUs < this.timerUs) {
-      if (next.dueUs - this.runtime.nowUs() <= SPIN_US) this.requestTurn();
-      else this.setTimer(next.dueUs);
+    const { nextUs } = this.heap;
+    if (nextUs === Number.POSITIVE_INFINITY) {
+      this.setTimer(nextUs);
+    } else if (nextUs < this.timerUs) {
+      if (nextUs - this.runtime.nowUs() <= SPIN_US) this.requestTurn();
+      else this.setTimer(nextUs);
     }
   }
 
@@ -181,7 +181,6 @@ class Scheduler {
 
 class ScheduledTask implements HeapNode, Task {
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   /** Whether it stands among the ready tasks and was not cancelled. */
   ready = false;

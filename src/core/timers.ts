@@ -9,7 +9,6 @@ export interface Timer extends HeapNode {
 /** A timer that calls a function: for what is not armed millions of times a second. */
 export class Alarm implements Timer {
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   readonly fire: (nowUs: number) => void;
 
@@ -35,7 +34,7 @@ export class Timers {
 
   /** When the earliest is due, in microseconds; Infinity when none is armed. */
   get nextUs(): number {
-    return this.heap.peek()?.dueUs ?? Number.POSITIVE_INFINITY;
+    return this.heap.nextUs;
   }
 
   /** Arms or moves a timer. */

@@ -41,7 +41,6 @@ export interface NeighborProtocol {
 /** One neighbour on one interface. */
 export class Neighbor implements Timer {
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   readonly netif: Netif;
   readonly address: IpAddress;

@@ -37,7 +37,6 @@ interface Sender {
 /** An incomplete datagram. */
 class Datagram implements Timer {
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   readonly key: string;
   readonly senderKey: string;

@@ -101,8 +101,15 @@ export class Router {
    */
   route(destination: IpAddress, source: IpAddress | null, netif: number): IpRoute | number {
     if (destination.family !== AF_INET) return -ENETUNREACH;
-    const plain = netif === 0 && (source === null || source.isUnspecified);
-    if (!plain) return this.resolve(destination, source?.isUnspecified === true ? null : source, netif);
+    const asked = source === null || source.isUnspecified ? null : source;
+    if (netif !== 0) return this.resolve(destination, asked, netif);
+    const plain = this.plainRoute(destination);
+    // Most ask for the source that would have been chosen for them.
+    if (asked === null || (typeof plain !== 'number' && plain.source.equals(asked))) return plain;
+    return this.resolve(destination, asked, 0);
+  }
+
+  private plainRoute(destination: IpAddress): IpRoute | number {
     const cached = this.cache.get(destination.w3);
     if (cached !== undefined) return cached;
     const made = this.resolve(destination, null, 0);

@@ -85,7 +85,7 @@ export class VirtualClock {
 
   /** When the next task is due, in microseconds; Infinity when none is armed. */
   get nextUs(): number {
-    return this.heap.peek()?.dueUs ?? Number.POSITIVE_INFINITY;
+    return this.heap.nextUs;
   }
 
   /** An environment on this clock. Its randomness is its own: what one host draws does not disturb another. */
@@ -228,7 +228,6 @@ export class VirtualClock {
 
 class VirtualTask implements HeapNode, Task {
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   readonly run: () => void;
   private readonly clock: VirtualClock;

@@ -12,22 +12,25 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
 } from '../base/errno.ts';
-import { AF_INET, AF_UNSPEC, type IpAddress } from '../wire/address.ts';
+import { AF_INET, AF_UNSPEC } from '../wire/address.ts';
 import * as C from './constants.ts';
+import { type ControlMessage, MessageOut } from './control.ts';
+import { DgramSocket } from './dgram-socket.ts';
 import { Epoll, type EpollEvent } from './epoll.ts';
 import type { FdTable } from './fd-table.ts';
 import type { File } from './file.ts';
 import { getOption, type OptionValue, setOption } from './options.ts';
 import { type PollFd, pollNow } from './poll.ts';
-import { checkSockaddr, type Out, out, type Sockaddr, type SockaddrInput } from './sockaddr.ts';
+import { checkSockaddr, type Out, type Sockaddr, type SockaddrInput } from './sockaddr.ts';
 import { Socket, type SocketContext } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
-import { UdpSocket } from './udp-socket.ts';
 
-/** struct msghdr. recvmsg fills in `msg_name` and `msg_flags`. */
+/** struct msghdr. recvmsg fills in `msg_name`, `msg_control` and `msg_flags`. */
 export interface MsgHdr {
   msg_name?: SockaddrInput | null;
   msg_iov: readonly Uint8Array[];
+  /** What was asked for with IP_RECVTTL, IP_RECVERR ...; always with room for all of it. sendmsg takes none. */
+  msg_control?: readonly ControlMessage[];
   msg_flags?: number;
 }
 
@@ -59,15 +62,16 @@ export class Ops {
   socket(domain: number, type: number, protocol: number): number {
     const kind = type & ~(C.SOCK_NONBLOCK | C.SOCK_CLOEXEC);
     if (domain !== AF_INET) return -EAFNOSUPPORT;
-    const wanted = kind === C.SOCK_STREAM ? C.IPPROTO_TCP : C.IPPROTO_UDP;
     if (kind !== C.SOCK_STREAM && kind !== C.SOCK_DGRAM) {
       return kind === C.SOCK_RAW ? -EPROTONOSUPPORT : kind > 0 && kind < 11 ? -ESOCKTNOSUPPORT : -EINVAL;
     }
-    if (protocol !== 0 && protocol !== wanted) return -EPROTONOSUPPORT;
+    const wanted = kind === C.SOCK_STREAM ? C.IPPROTO_TCP : protocol || C.IPPROTO_UDP;
+    const known = wanted === C.IPPROTO_TCP || wanted === C.IPPROTO_UDP || wanted === C.IPPROTO_ICMP;
+    if (!known || (protocol !== 0 && protocol !== wanted)) return -EPROTONOSUPPORT;
     if (this.files.isFull) return -EMFILE;
     const { context } = this;
     return this.install(
-      kind === C.SOCK_STREAM ? new TcpSocket(context, domain) : new UdpSocket(context, domain),
+      kind === C.SOCK_STREAM ? new TcpSocket(context, domain) : new DgramSocket(context, domain, wanted),
       type,
     );
   }
@@ -99,7 +103,11 @@ export class Ops {
 
   accept(fd: number, peer: Out<Sockaddr> | null, flags: number): number {
     const socket = this.socketOf(fd);
-    if (typeof socket === 'number') return socket;
+    return typeof socket === 'number' ? socket : this.acceptFrom(socket, peer, flags);
+  }
+
+  /** `accept`, when the descriptor's socket is known. */
+  acceptFrom(socket: Socket, peer: Out<Sockaddr> | null, flags: number): number {
     if ((flags & ~(C.SOCK_NONBLOCK | C.SOCK_CLOEXEC)) !== 0) return -EINVAL;
     if (this.files.isFull) return -EMFILE;
     const accepted = socket.accept(peer);
@@ -107,10 +115,16 @@ export class Ops {
   }
 
   connect(fd: number, addr: SockaddrInput): number {
+    const target = this.connectTarget(fd, addr);
+    return typeof target === 'number' ? target : target.socket.connect(target.address);
+  }
+
+  /** Checks the arguments of connect(2); what is left is `socket.connect`. */
+  connectTarget(fd: number, addr: SockaddrInput): { socket: Socket; address: Sockaddr } | number {
     const socket = this.socketOf(fd);
     if (typeof socket === 'number') return socket;
     const address = checkSockaddr(addr, socket.family);
-    return typeof address === 'number' ? address : socket.connect(address);
+    return typeof address === 'number' ? address : { socket, address };
   }
 
   /** Checks a sending call's arguments; what is left is `socket.send`. */
@@ -152,10 +166,10 @@ export class Ops {
   recvmsg(fd: number, msg: MsgHdr, flags: number): number {
     const bytes = room(msg);
     if (typeof bytes === 'number') return bytes;
-    const from = out<Sockaddr>();
+    const from = new MessageOut();
     // MSG_TRUNC asks for the whole length, which tells whether something was cut off.
     const result = this.receive(fd, bytes, flags | C.MSG_TRUNC, from);
-    return result < 0 ? result : scatter(msg, bytes, result, flags, from.value);
+    return result < 0 ? result : scatter(msg, bytes, result, flags, from);
   }
 
   shutdown(fd: number, how: number): number {
@@ -291,7 +305,7 @@ export function scatter(
   bytes: Uint8Array,
   length: number,
   flags: number,
-  from: { family: number; address: IpAddress; port: number } | null,
+  from: MessageOut,
 ): number {
   const count = Math.min(length, bytes.length);
   let at = 0;
@@ -300,8 +314,9 @@ export function scatter(
     part.set(bytes.subarray(at, end));
     at = end;
   }
-  msg.msg_name = from;
-  msg.msg_flags = length > count ? C.MSG_TRUNC : 0;
+  msg.msg_name = from.value;
+  msg.msg_control = from.control;
+  msg.msg_flags = from.flags | (length > count ? C.MSG_TRUNC : 0);
   return (flags & C.MSG_TRUNC) !== 0 ? length : count;
 }
 

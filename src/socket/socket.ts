@@ -1,7 +1,9 @@
 import type { Host } from '../core/host.ts';
+import type { PingLayer } from '../icmp/ping-layer.ts';
 import type { TcpLayer } from '../transport/tcp-layer.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
 import { File } from './file.ts';
+import type { RunQueue } from './run-queue.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
 
 /** What the sockets of one process work on. */
@@ -9,6 +11,9 @@ export interface SocketContext {
   readonly host: Host;
   readonly tcp: TcpLayer;
   readonly udp: UdpLayer;
+  readonly ping: PingLayer;
+  /** The blocking calls that were woken. */
+  readonly runQueue: RunQueue;
 }
 
 /** struct linger: `l_linger` in seconds. */
@@ -31,6 +36,13 @@ export interface SocketOptions {
   readonly sndTimeoutUs: number;
   /** IP_MTU_DISCOVER as it was set. */
   readonly mtuDiscover: number;
+  /** IP_RECVERR; datagram sockets only. */
+  readonly recvErr: boolean;
+  /** What recvmsg is to say of each datagram: IP_RECVTTL, IP_RECVTOS, IP_PKTINFO, SO_TIMESTAMP. */
+  readonly recvTtl: boolean;
+  readonly recvTos: boolean;
+  readonly pktInfo: boolean;
+  readonly timestamp: boolean;
   /** TCP_QUICKACK as it was set. */
   readonly quickAck: number;
 }
@@ -45,6 +57,11 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   rcvTimeoutUs: Number.POSITIVE_INFINITY,
   sndTimeoutUs: Number.POSITIVE_INFINITY,
   mtuDiscover: 1,
+  recvErr: false,
+  recvTtl: false,
+  recvTos: false,
+  pktInfo: false,
+  timestamp: false,
   quickAck: 1,
 };
 

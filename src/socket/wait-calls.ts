@@ -1,19 +1,17 @@
-import { EAGAIN, EALREADY, EBADF, EFAULT, EINPROGRESS, EINTR } from '../base/errno.ts';
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { EFAULT, EINTR, EINVAL } from '../base/errno.ts';
+import { POLLOUT } from '../core/readiness.ts';
+import { AcceptCall, ConnectCall, EpollWaitCall, ReceiveCall, SendCall } from './blocking-calls.ts';
 import type { Sys } from './calls.ts';
-import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, SOCK_STREAM } from './constants.ts';
+import { MSG_TRUNC } from './constants.ts';
+import { MessageOut } from './control.ts';
 import type { EpollEvent } from './epoll.ts';
-import type { File } from './file.ts';
 import { gather, type MsgHdr, room, scatter } from './ops.ts';
 import { type PollFd, waitMask } from './poll.ts';
-import { type Out, out, type Sockaddr, type SockaddrInput } from './sockaddr.ts';
-import type { Socket } from './socket.ts';
+import type { Out, Sockaddr, SockaddrInput } from './sockaddr.ts';
 import { TcpSocket } from './tcp-socket.ts';
 import * as A from './trace-args.ts';
 import { TIMED_OUT, type WaitOptions, waitFor, waitForAny } from './wait.ts';
 
-/** More cannot come, or cannot be sent. */
-const FINISHED = POLLERR | POLLHUP;
 const NO_OPTIONS: WaitOptions = {};
 
 /**
@@ -32,77 +30,71 @@ export class SysWait {
     return this.sys.context.host.refreshNow();
   }
 
+  /** Shows the call once it has returned. */
+  private async show(
+    name: string,
+    beganUs: number,
+    call: Promise<number>,
+    args: (result: number) => A.CallArgs,
+  ): Promise<number> {
+    const result = await call;
+    return this.sys.emit(name, args(result), result, beganUs);
+  }
+
   /** accept(2). */
-  async accept(sockfd: number, addr: Out<Sockaddr> | null = null, options = NO_OPTIONS): Promise<number> {
+  accept(sockfd: number, addr: Out<Sockaddr> | null = null, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.acceptOne(sockfd, addr, 0, options);
-    const { sys } = this;
-    return sys.traced ? sys.emit('accept', A.filledArgs(sockfd, addr?.value), result, beganUs) : result;
+    const call = this.acceptOne(sockfd, addr, 0, options);
+    if (!this.sys.traced) return call;
+    return this.show('accept', beganUs, call, () => A.filledArgs(sockfd, addr?.value));
   }
 
   /** accept4(2). */
-  async accept4(
-    sockfd: number,
-    addr: Out<Sockaddr> | null,
-    flags: number,
-    options = NO_OPTIONS,
-  ): Promise<number> {
+  accept4(sockfd: number, addr: Out<Sockaddr> | null, flags: number, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.acceptOne(sockfd, addr, flags, options);
-    const { sys } = this;
-    if (!sys.traced) return result;
-    return sys.emit('accept4', A.filledArgs(sockfd, addr?.value, flags), result, beganUs);
+    const call = this.acceptOne(sockfd, addr, flags, options);
+    if (!this.sys.traced) return call;
+    return this.show('accept4', beganUs, call, () => A.filledArgs(sockfd, addr?.value, flags));
   }
 
-  private async acceptOne(
+  private acceptOne(
     fd: number,
     addr: Out<Sockaddr> | null,
     flags: number,
-    { signal }: WaitOptions,
+    options: WaitOptions,
   ): Promise<number> {
     const { ops } = this.sys;
     const socket = ops.socketOf(fd);
-    if (typeof socket === 'number') return socket;
-    const deadlineUs = this.deadline(socket.options.rcvTimeoutUs);
-    for (;;) {
-      const result = ops.accept(fd, addr, flags);
-      if (result !== -EAGAIN || socket.nonblocking) return result;
-      const woken = await this.wait(socket, POLLIN, deadlineUs, signal);
-      if (woken <= 0) return woken === TIMED_OUT ? -EAGAIN : woken;
-    }
+    if (typeof socket === 'number') return Promise.resolve(socket);
+    return new AcceptCall(ops, socket, addr, flags).start(socket.options.rcvTimeoutUs, options);
   }
 
   /** connect(2): 0 when the connection stands, or why it does not. */
-  async connect(sockfd: number, addr: SockaddrInput, options = NO_OPTIONS): Promise<number> {
+  connect(sockfd: number, addr: SockaddrInput, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.connectOne(sockfd, addr, options);
-    const { sys } = this;
-    return sys.traced ? sys.emit('connect', A.addressArgs(sockfd, addr), result, beganUs) : result;
+    const call = this.connectOne(sockfd, addr, options);
+    if (!this.sys.traced) return call;
+    return this.show('connect', beganUs, call, () => A.addressArgs(sockfd, addr));
   }
 
-  private async connectOne(fd: number, addr: SockaddrInput, { signal }: WaitOptions): Promise<number> {
+  private connectOne(fd: number, addr: SockaddrInput, options: WaitOptions): Promise<number> {
     const { ops } = this.sys;
-    const socket = ops.socketOf(fd);
-    if (typeof socket === 'number') return socket;
-    const deadlineUs = this.deadline(socket.options.sndTimeoutUs);
-    for (;;) {
-      const result = ops.connect(fd, addr);
-      if ((result !== -EINPROGRESS && result !== -EALREADY) || socket.nonblocking) return result;
-      const woken = await this.wait(socket, POLLOUT, deadlineUs, signal);
-      if (woken <= 0) return woken === TIMED_OUT ? -EINPROGRESS : woken;
-    }
+    const target = ops.connectTarget(fd, addr);
+    if (typeof target === 'number') return Promise.resolve(target);
+    const { socket, address } = target;
+    return new ConnectCall(ops, socket, address).start(socket.options.sndTimeoutUs, options);
   }
 
   /** send(2): all bytes, unless something comes between. */
-  async send(sockfd: number, buf: Uint8Array, flags = 0, options = NO_OPTIONS): Promise<number> {
+  send(sockfd: number, buf: Uint8Array, flags = 0, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.sendAll(sockfd, buf, flags, null, options);
-    const { sys } = this;
-    return sys.traced ? sys.emit('send', A.sendArgs(sockfd, buf, flags), result, beganUs) : result;
+    const call = this.sendAll(sockfd, buf, flags, null, options);
+    if (!this.sys.traced) return call;
+    return this.show('send', beganUs, call, () => A.sendArgs(sockfd, buf, flags));
   }
 
   /** sendto(2). */
-  async sendto(
+  sendto(
     sockfd: number,
     buf: Uint8Array,
     flags = 0,
@@ -110,72 +102,56 @@ export class SysWait {
     options = NO_OPTIONS,
   ): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.sendAll(sockfd, buf, flags, dest, options);
-    const { sys } = this;
-    if (!sys.traced) return result;
-    return sys.emit('sendto', A.sendtoArgs(sockfd, buf, flags, dest), result, beganUs);
+    const call = this.sendAll(sockfd, buf, flags, dest, options);
+    if (!this.sys.traced) return call;
+    return this.show('sendto', beganUs, call, () => A.sendtoArgs(sockfd, buf, flags, dest));
   }
 
   /** sendmsg(2). */
-  async sendmsg(sockfd: number, msg: MsgHdr, flags = 0, options = NO_OPTIONS): Promise<number> {
+  sendmsg(sockfd: number, msg: MsgHdr, flags = 0, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
     const bytes = gather(msg);
-    const result =
+    const call =
       typeof bytes === 'number'
-        ? bytes
-        : await this.sendAll(sockfd, bytes, flags, msg.msg_name ?? null, options);
-    const { sys } = this;
-    return sys.traced
-      ? sys.emit('sendmsg', A.msgArgs(sockfd, msg, flags, Infinity), result, beganUs)
-      : result;
+        ? Promise.resolve(bytes)
+        : this.sendAll(sockfd, bytes, flags, msg.msg_name ?? null, options);
+    if (!this.sys.traced) return call;
+    return this.show('sendmsg', beganUs, call, () => A.msgArgs(sockfd, msg, flags, Infinity));
   }
 
   /** write(2). */
-  async write(fd: number, buf: Uint8Array, options = NO_OPTIONS): Promise<number> {
+  write(fd: number, buf: Uint8Array, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const { sys } = this;
-    const result = sys.ops.notReadable(fd) || (await this.sendAll(fd, buf, 0, null, options));
-    return sys.traced ? sys.emit('write', A.writeArgs(fd, buf), result, beganUs) : result;
+    const refused = this.sys.ops.notReadable(fd);
+    const call = refused !== 0 ? Promise.resolve(refused) : this.sendAll(fd, buf, 0, null, options);
+    if (!this.sys.traced) return call;
+    return this.show('write', beganUs, call, () => A.writeArgs(fd, buf));
   }
 
-  private async sendAll(
+  private sendAll(
     fd: number,
     buf: Uint8Array,
     flags: number,
     dest: SockaddrInput | null,
-    { signal }: WaitOptions,
+    options: WaitOptions,
   ): Promise<number> {
-    const target = this.sys.ops.sendTarget(fd, buf, dest);
-    if (typeof target === 'number') return target;
-    const { socket } = target;
-    const deadlineUs = this.deadline(socket.options.sndTimeoutUs);
-    const mayWait = !socket.nonblocking && (flags & MSG_DONTWAIT) === 0;
-    let { to } = target;
-    for (let sent = 0; ; ) {
-      // What went wrong after some bytes were taken is for the next call to say.
-      if (sent > 0 && (socket.poll() & FINISHED) !== 0) return sent;
-      const result = socket.send(buf, sent, buf.length, flags, to);
-      to = null;
-      if (result >= 0) sent += result;
-      if (result < 0 && result !== -EAGAIN) return sent > 0 ? sent : result;
-      if (sent === buf.length) return sent;
-      if (!mayWait) return sent > 0 ? sent : -EAGAIN;
-      if (result > 0) continue;
-      const woken = await this.wait(socket, POLLOUT, deadlineUs, signal);
-      if (woken <= 0) return sent > 0 ? sent : woken === TIMED_OUT ? -EAGAIN : woken;
-    }
+    const { ops } = this.sys;
+    const target = ops.sendTarget(fd, buf, dest);
+    if (typeof target === 'number') return Promise.resolve(target);
+    const { socket, to } = target;
+    return new SendCall(ops, socket, buf, flags, to).start(socket.options.sndTimeoutUs, options);
   }
 
   /** recv(2): at least one byte (MSG_WAITALL: all), or 0 at the end of a stream. */
-  async recv(sockfd: number, buf: Uint8Array, flags = 0, options = NO_OPTIONS): Promise<number> {
+  recv(sockfd: number, buf: Uint8Array, flags = 0, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.receive(sockfd, buf, flags, null, options);
-    const { sys } = this;
-    return sys.traced ? sys.emit('recv', A.recvArgs(sockfd, buf, flags, result), result, beganUs) : result;
+    const call = this.receive(sockfd, buf, flags, null, options);
+    if (!this.sys.traced) return call;
+    return this.show('recv', beganUs, call, result => A.recvArgs(sockfd, buf, flags, result));
   }
 
   /** recvfrom(2). */
-  async recvfrom(
+  recvfrom(
     sockfd: number,
     buf: Uint8Array,
     flags = 0,
@@ -183,57 +159,46 @@ export class SysWait {
     options = NO_OPTIONS,
   ): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.receive(sockfd, buf, flags, src, options);
-    const { sys } = this;
-    if (!sys.traced) return result;
-    return sys.emit('recvfrom', A.recvfromArgs(sockfd, buf, flags, src?.value, result), result, beganUs);
+    const call = this.receive(sockfd, buf, flags, src, options);
+    if (!this.sys.traced) return call;
+    return this.show('recvfrom', beganUs, call, result =>
+      A.recvfromArgs(sockfd, buf, flags, src?.value, result),
+    );
   }
 
   /** recvmsg(2). */
   async recvmsg(sockfd: number, msg: MsgHdr, flags = 0, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
     const bytes = room(msg);
-    const from = out<Sockaddr>();
+    const from = new MessageOut();
     let result =
       typeof bytes === 'number' ? bytes : await this.receive(sockfd, bytes, flags | MSG_TRUNC, from, options);
-    if (result >= 0 && typeof bytes !== 'number') result = scatter(msg, bytes, result, flags, from.value);
+    if (result >= 0 && typeof bytes !== 'number') result = scatter(msg, bytes, result, flags, from);
     const { sys } = this;
     return sys.traced ? sys.emit('recvmsg', A.msgArgs(sockfd, msg, flags, result), result, beganUs) : result;
   }
 
   /** read(2). */
-  async read(fd: number, buf: Uint8Array, options = NO_OPTIONS): Promise<number> {
+  read(fd: number, buf: Uint8Array, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
-    const { sys } = this;
-    const result = sys.ops.notReadable(fd) || (await this.receive(fd, buf, 0, null, options));
-    return sys.traced ? sys.emit('read', A.readArgs(fd, buf, result), result, beganUs) : result;
+    const refused = this.sys.ops.notReadable(fd);
+    const call = refused !== 0 ? Promise.resolve(refused) : this.receive(fd, buf, 0, null, options);
+    if (!this.sys.traced) return call;
+    return this.show('read', beganUs, call, result => A.readArgs(fd, buf, result));
   }
 
-  private async receive(
+  private receive(
     fd: number,
     buf: Uint8Array,
     flags: number,
     from: Out<Sockaddr> | null,
-    { signal }: WaitOptions,
+    options: WaitOptions,
   ): Promise<number> {
-    const socket = this.sys.ops.socketOf(fd);
-    if (typeof socket === 'number') return socket;
-    if (!(buf instanceof Uint8Array)) return -EFAULT;
-    const deadlineUs = this.deadline(socket.options.rcvTimeoutUs);
-    const mayWait = !socket.nonblocking && (flags & MSG_DONTWAIT) === 0;
-    const wantAll = (flags & (MSG_WAITALL | MSG_PEEK)) === MSG_WAITALL && socket.type === SOCK_STREAM;
-    for (let got = 0; ; ) {
-      if (got > 0 && finishedReading(socket)) return got;
-      const result = socket.receive(buf, got, buf.length, flags, from);
-      if (result > 0) got += result;
-      if (result >= 0 && (!wantAll || result === 0 || got === buf.length)) return got;
-      if (result < 0 && result !== -EAGAIN) return got > 0 ? got : result;
-      if (!mayWait) return got > 0 ? got : -EAGAIN;
-      // The end may have come with the bytes: look again before waiting for more.
-      if (result > 0) continue;
-      const woken = await this.wait(socket, POLLIN | POLLRDHUP, deadlineUs, signal);
-      if (woken <= 0) return got > 0 ? got : woken === TIMED_OUT ? -EAGAIN : woken;
-    }
+    const { ops } = this.sys;
+    const socket = ops.socketOf(fd);
+    if (typeof socket === 'number') return Promise.resolve(socket);
+    if (!(buf instanceof Uint8Array)) return Promise.resolve(-EFAULT);
+    return new ReceiveCall(ops, socket, buf, flags, from).start(socket.options.rcvTimeoutUs, options);
   }
 
   /** poll(2): `timeout` in milliseconds; -1 waits for ever. */
@@ -262,7 +227,7 @@ export class SysWait {
   }
 
   /** epoll_wait(2): `timeout` in milliseconds; -1 waits for ever. */
-  async epoll_wait(
+  epoll_wait(
     epfd: number,
     events: EpollEvent[],
     maxevents: number,
@@ -270,29 +235,25 @@ export class SysWait {
     options = NO_OPTIONS,
   ): Promise<number> {
     const beganUs = this.begin();
-    const result = await this.epollAny(epfd, events, maxevents, timeout, options);
-    const { sys } = this;
-    if (!sys.traced) return result;
-    return sys.emit('epoll_wait', A.epollWaitArgs(epfd, events, maxevents, timeout), result, beganUs);
+    const call = this.epollAny(epfd, events, maxevents, timeout, options);
+    if (!this.sys.traced) return call;
+    return this.show('epoll_wait', beganUs, call, () => A.epollWaitArgs(epfd, events, maxevents, timeout));
   }
 
-  private async epollAny(
+  private epollAny(
     epfd: number,
     events: EpollEvent[],
     maxevents: number,
     timeout: number,
-    { signal }: WaitOptions,
+    options: WaitOptions,
   ): Promise<number> {
     const { ops } = this.sys;
     const epoll = ops.epollOf(epfd);
-    if (typeof epoll === 'number') return epoll;
-    const deadlineUs = this.timeoutAt(timeout);
-    for (;;) {
-      const result = ops.epoll_wait(epfd, events, maxevents);
-      if (result !== 0 || timeout === 0) return result;
-      const woken = await this.wait(epoll, POLLIN, deadlineUs, signal);
-      if (woken <= 0) return woken;
-    }
+    if (typeof epoll === 'number') return Promise.resolve(epoll);
+    if (maxevents <= 0) return Promise.resolve(-EINVAL);
+    if (!Array.isArray(events)) return Promise.resolve(-EFAULT);
+    const timeoutUs = timeout < 0 ? Number.POSITIVE_INFINITY : timeout * 1000;
+    return new EpollWaitCall(ops, epoll, events, maxevents).start(timeoutUs, options);
   }
 
   /** close(2): with SO_LINGER and a time it waits until everything was sent and acknowledged, or the time is over. */
@@ -314,23 +275,12 @@ export class SysWait {
     socket.stay();
     while (!socket.drained && host.nowUs < deadlineUs) {
       // The socket is closed, so whatever wakes it says EBADF: only the time and the signal end the wait.
-      const woken = await this.wait(socket, POLLOUT, deadlineUs, signal);
+      const woken = await waitFor(host, socket, POLLOUT, deadlineUs, signal);
+      this.begin();
       if (woken === TIMED_OUT || woken === -EINTR) break;
     }
     socket.detach();
     return 0;
-  }
-
-  private async wait(
-    file: File,
-    mask: number,
-    deadlineUs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    const woken = await waitFor(this.sys.context.host, file, mask, deadlineUs, signal);
-    this.begin();
-    // Closed after it was woken: its number may stand for another file by now.
-    return woken > 0 && file.closed ? -EBADF : woken;
   }
 
   private deadline(timeoutUs: number): number {
@@ -340,9 +290,4 @@ export class SysWait {
   private timeoutAt(ms: number): number {
     return ms < 0 ? Number.POSITIVE_INFINITY : this.deadline(ms * 1000);
   }
-}
-
-/** The stream ended or failed after some bytes: those are returned first. */
-function finishedReading(socket: Socket): boolean {
-  return socket.readableBytes() === 0 && (socket.poll() & (FINISHED | POLLRDHUP)) !== 0;
 }

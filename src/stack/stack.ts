@@ -13,6 +13,7 @@ import type { Mib } from '../core/mib.ts';
 import type { FiveTuple } from '../core/network.ts';
 import { PacketPool } from '../core/pool.ts';
 import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import { PingLayer } from '../icmp/ping-layer.ts';
 import { Loopback } from '../link/loopback.ts';
 import { IpLayer } from '../net/ip-layer.ts';
 import type { SocketAddress } from '../socket/api/address.ts';
@@ -21,6 +22,7 @@ import { type DatagramSocket, type UdpOptions, udp } from '../socket/api/datagra
 import { type Listener, type ListenOptions, listen } from '../socket/api/listen.ts';
 import type { TcpSocketStream } from '../socket/api/tcp-stream.ts';
 import { Sys } from '../socket/calls.ts';
+import { RunQueue } from '../socket/run-queue.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { TcpLayer } from '../transport/tcp-layer.ts';
 import { UdpLayer } from '../udp/udp-layer.ts';
@@ -66,6 +68,7 @@ export class Stack {
   readonly ip: IpLayer;
   readonly tcp: TcpLayer;
   readonly udpLayer: UdpLayer;
+  readonly pingLayer: PingLayer;
   /** The BSD socket calls. */
   readonly sys: Sys;
   private readonly links: Link[] = [];
@@ -81,7 +84,14 @@ export class Stack {
     this.ip = new IpLayer(this.host, new Loopback());
     this.tcp = new TcpLayer(this.host, this.ip);
     this.udpLayer = new UdpLayer(this.host, this.ip);
-    this.sys = new Sys({ host: this.host, tcp: this.tcp, udp: this.udpLayer });
+    this.pingLayer = new PingLayer(this.host, this.ip);
+    this.sys = new Sys({
+      host: this.host,
+      tcp: this.tcp,
+      udp: this.udpLayer,
+      ping: this.pingLayer,
+      runQueue: new RunQueue(this.host.env),
+    });
     if (iss !== undefined) this.tcp.chooseIss = iss;
     this.tcp.onWork = () => this.wakeAt(this.host.nowUs);
     this.ip.onIngress = () => this.wakeAt(this.host.nowUs);
@@ -188,6 +198,7 @@ export class Stack {
     this.sys.closeAll();
     this.tcp.close();
     this.udpLayer.close();
+    this.pingLayer.close();
     this.ip.close();
     for (const link of this.links) link.close();
     this.task.cancel();

@@ -49,7 +49,6 @@ export const MSS_DEFAULT = 536;
 export abstract class Tcb implements Timer {
   // Place in the stack's timer heap; `deadlines` are the connection's own timers (timers.ts).
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   readonly deadlines: number[] = newDeadlines();
 
@@ -152,12 +151,49 @@ export abstract class Tcb implements Timer {
   prrOut = 0;
   /** Duplicate ACKs that still count in this recovery, without SACK. */
   duplicatesLeft = 0;
+  /** The next flush sends new data before what was lost (F-RTO), or none of the latter. */
+  newDataFirst = false;
+  /** RACK (rack.ts): the newest segment known to have arrived: when it was last sent, its end, its round trip. */
+  rackSentUs = 0;
+  rackEnd: Seq = 0;
+  rackRttUs = 0;
+  /** Something arrived since segments were last looked through for losses. */
+  rackAdvanced = false;
+  /** The reordering window in quarters of the least round trip, and for how many recoveries more that holds. */
+  reoWndSteps = 1;
+  reoWndPersist = 0;
+  /** A D-SACK has widened the window, and this must be acknowledged before another one does. */
+  dsackRound = false;
+  dsackRoundSeq: Seq = 0;
+  /** How often something arrived out of order; segments that arrived twice. */
+  reorderingSeen = 0;
+  dsackDups = 0;
+  /** The tail loss probe under way (tail-probe.ts), and SND.NXT when it was sent. */
+  probeOut: 'none' | 'new data' | 'repetition' = 'none';
+  probeSeq: Seq = 0;
+  /**
+   * Undoing a reduction that was for nothing (undo.ts): SND.UNA when it began; the retransmissions that no D-SACK has
+   * called needless yet, -1 while there were none; when the first was sent, 0 for never; ssthresh before, 0 for none.
+   */
+  undoable = false;
+  undoSeq: Seq = 0;
+  undoRetrans = 0;
+  undoStampUs = 0;
+  priorSsthresh = 0;
+  /** F-RTO (RFC 5682): it is not yet known whether the time-out was spurious. */
+  frto = false;
   /** The most segments in flight since `cwndUsageSeq` was sent, and whether the window was what held us back. */
   maxPacketsOut = 0;
   cwndLimited = false;
   cwndUsageSeq: Seq = 0;
   lastSentUs = 0;
   totalRetrans = 0;
+  delivered = 0;
+  totalRto = 0;
+  totalRtoRecoveries = 0;
+  /** Time spent repairing after time-outs, and when the present such repair began; 0 when there is none. */
+  totalRtoUs = 0;
+  rtoStampUs = 0;
 
   // Delayed acknowledgements (ack-policy.ts).
   /** ACKs that will still be sent at once. */

@@ -2,6 +2,7 @@
  * A half-open connection in a listener's SYN queue (Linux's request_sock): a SYN came, our SYN-ACK is on its way.
  * @module
  */
+import type { BagItem } from '../base/bag.ts';
 import { type Seq, seqAdd, seqGt, seqLt } from '../base/seq.ts';
 import type { IcmpError } from '../core/network.ts';
 import type { Timer } from '../core/timers.ts';
@@ -28,15 +29,15 @@ export interface SynOptions {
 }
 
 /** One half-open connection. */
-export class SynRequest implements Flow, Timer {
+export class SynRequest implements Flow, Timer, BagItem {
   dueUs = 0;
-  order = 0;
   heapIndex = -1;
   readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly remoteAddress: IpAddress;
   readonly remotePort: number;
   flowHash = 0;
+  bagIndex = -1;
   readonly listener: TcpListenerEndpoint;
   readonly iss: Seq;
   readonly irs: Seq;

@@ -28,6 +28,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
   private readonly binding: PortBinding;
   /** The route in use. */
   path: Route;
+  /** Its socket was closed, and it is not over. Written by the TCP layer. */
+  orphan = false;
   private over = false;
 
   constructor(

@@ -61,8 +61,8 @@ export class TcpLayer implements TransportProtocol {
   /** Connections that have something to send and found their interface busy, in the order of their turn. */
   private readonly waiting = new Set<TcpEndpoint>();
   private hasRoom = false;
-  /** Connections whose socket was closed and that are not over. */
-  private readonly orphans = new Set<TcpEndpoint>();
+  /** How many connections have lost their socket and are not over. */
+  private orphans = 0;
   private readonly replyOptions: IpSendOptions;
 
   constructor(host: Host, ip: IpLayer) {
@@ -338,15 +338,17 @@ export class TcpLayer implements TransportProtocol {
   /** A connection has ended; with a binding it goes on in TIME_WAIT. */
   forget(endpoint: TcpEndpoint, timeWait: PortBinding | null): void {
     this.waiting.delete(endpoint);
-    this.orphans.delete(endpoint);
+    if (endpoint.orphan) this.orphans--;
+    endpoint.orphan = false;
     if (timeWait === null) this.flows.remove(endpoint);
     else this.timeWaits.add(endpoint, timeWait);
   }
 
   /** A connection goes on without a socket; one too many is reset (tcp_max_orphans). */
   adoptOrphan(endpoint: TcpEndpoint): void {
-    if (this.orphans.size < this.host.sysctl.tcp_max_orphans) {
-      this.orphans.add(endpoint);
+    if (this.orphans < this.host.sysctl.tcp_max_orphans) {
+      this.orphans++;
+      endpoint.orphan = true;
       return;
     }
     this.host.mib.TcpExt.TCPAbortOnMemory++;
@@ -380,13 +382,10 @@ export class TcpLayer implements TransportProtocol {
   ): TcpListenerEndpoint | null {
     const list = this.listeners.get(port);
     if (list === undefined) return null;
+    const only = list[0] as TcpListenerEndpoint;
+    if (list.length === 1) return only.accepts(local) ? only : null;
     const exact = list.filter(listener => listener.localAddress.equals(local));
-    const group =
-      exact.length > 0
-        ? exact
-        : list.filter(
-            ({ localAddress }) => localAddress.isUnspecified && localAddress.family === local.family,
-          );
+    const group = exact.length > 0 ? exact : list.filter(listener => listener.accepts(local));
     if (group.length <= 1) return group[0] ?? null;
     const hash = this.secrets.portStart(local, remote, remotePort) >>> 0;
     return group[hash % group.length] ?? null;

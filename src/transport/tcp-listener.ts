@@ -3,6 +3,7 @@
  * SYN cookies when the SYN queue is full.
  * @module
  */
+import { Bag } from '../base/bag.ts';
 import { Ring } from '../base/ring.ts';
 import { type Seq, seqAdd } from '../base/seq.ts';
 import type { Route } from '../core/network.ts';
@@ -30,7 +31,7 @@ export class TcpListenerEndpoint {
   settings: TcpSettings;
   /** listen(2)'s backlog, at most somaxconn: either queue holds one more than this (as Linux). */
   backlog: number;
-  private readonly requests = new Set<SynRequest>();
+  private readonly requests = new Bag<SynRequest>();
   private readonly accepted = new Ring<TcpEndpoint>();
   /** When a cookie was last sent: an ACK can only answer one for a while after it. */
   private lastCookieUs = Number.NEGATIVE_INFINITY;
@@ -52,6 +53,12 @@ export class TcpListenerEndpoint {
 
   get localAddress(): IpAddress {
     return this.binding.address;
+  }
+
+  /** Whether it listens on `local`: that address, or any of its family. */
+  accepts(local: IpAddress): boolean {
+    const own = this.localAddress;
+    return own.equals(local) || (own.isUnspecified && own.family === local.family);
   }
 
   get localPort(): number {

@@ -5,7 +5,7 @@
  */
 import { type Seq, seqDiff, seqGt, seqLt } from '../base/seq.ts';
 import type { IcmpError } from '../core/network.ts';
-import type { Timer } from '../core/timers.ts';
+import { Alarm } from '../core/timers.ts';
 import type { TcpConnection } from '../tcp/connection.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { nextState, type TcpCause } from '../tcp/state.ts';
@@ -17,12 +17,15 @@ import type { TcpEndpoint } from './tcp-endpoint.ts';
 import type { TcpLayer } from './tcp-layer.ts';
 import type { PortBinding } from './tcp-ports.ts';
 
+/** Entries that end before others have their turn. */
+const EXPIRED_AT_ONCE = 64;
+
 /** One connection in TIME_WAIT. */
-export class TimeWait implements Flow, Timer {
-  /** When it ends, in microseconds, and its place in the stack's timer heap. */
+export class TimeWait implements Flow {
+  /** When it ends, in microseconds, and who ends before and after it. Written by TimeWaits. */
   dueUs = 0;
-  order = 0;
-  heapIndex = -1;
+  previous: TimeWait | null = null;
+  next: TimeWait | null = null;
   readonly localAddress: IpAddress;
   readonly localPort: number;
   readonly remoteAddress: IpAddress;
@@ -56,10 +59,6 @@ export class TimeWait implements Flow, Timer {
     this.tsRecent = connection.tsRecent;
     this.tsRecentUs = connection.tsRecentUs;
     this.tsOffset = connection.tsOffset;
-  }
-
-  fire(): void {
-    this.layer.timeWaits.end(this, 'timeout');
   }
 
   segment(segment: Segment): void {
@@ -123,11 +122,17 @@ export class TimeWait implements Flow, Timer {
   }
 }
 
-/** All connections in TIME_WAIT of one stack. */
+/**
+ * All connections in TIME_WAIT of one stack, in the order in which they end. Each waits equally long, so a list is
+ * enough, with one timer for the first: the timer heap stays small however many there are.
+ */
 export class TimeWaits {
   private readonly layer: TcpLayer;
   /** How many there are; tcp_max_tw_buckets is the limit. */
   count = 0;
+  private first: TimeWait | null = null;
+  private last: TimeWait | null = null;
+  private readonly alarm = new Alarm(nowUs => this.expire(nowUs));
 
   constructor(layer: TcpLayer) {
     this.layer = layer;
@@ -146,24 +151,57 @@ export class TimeWaits {
     const entry = new TimeWait(this.layer, endpoint, binding);
     flows.replace(endpoint, entry);
     this.count++;
-    this.restart(entry);
+    this.enqueue(entry);
   }
 
-  /** The wait begins, or starts anew. */
+  /** The wait starts anew. */
   restart(entry: TimeWait): void {
-    const { host } = this.layer;
-    host.timers.set(entry, host.nowUs + host.sysctl.ethertype_time_wait_ms * 1000);
+    this.unlink(entry);
+    this.enqueue(entry);
   }
 
   /** Ends one entry now. */
   end(entry: TimeWait, cause: TcpCause): void {
     this.count--;
-    this.layer.host.timers.delete(entry);
+    this.unlink(entry);
+    if (this.first === null) this.layer.host.timers.delete(this.alarm);
     this.layer.flows.remove(entry);
     entry.binding.release();
     if (cause === 'timeout') this.layer.host.mib.TcpExt.TW++;
     else this.layer.host.mib.TcpExt.TWKilled++;
     this.trace(entry, cause);
+  }
+
+  private enqueue(entry: TimeWait): void {
+    const { host } = this.layer;
+    entry.dueUs = host.nowUs + host.sysctl.ethertype_time_wait_ms * 1000;
+    let before = this.last;
+    // Only where the sysctl was made shorter meanwhile does a later one end before.
+    while (before !== null && before.dueUs > entry.dueUs) before = before.previous;
+    entry.previous = before;
+    entry.next = before === null ? this.first : before.next;
+    if (entry.next === null) this.last = entry;
+    else entry.next.previous = entry;
+    if (before === null) this.first = entry;
+    else before.next = entry;
+    if (before === null) host.timers.set(this.alarm, entry.dueUs);
+  }
+
+  /** Leaves the alarm alone: it finds out by itself that it came too early. */
+  private unlink(entry: TimeWait): void {
+    if (entry.previous === null) this.first = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === null) this.last = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.previous = null;
+    entry.next = null;
+  }
+
+  private expire(nowUs: number): void {
+    for (let left = EXPIRED_AT_ONCE; left > 0 && this.first !== null && this.first.dueUs <= nowUs; left--) {
+      this.end(this.first, 'timeout');
+    }
+    if (this.first !== null) this.layer.host.timers.set(this.alarm, this.first.dueUs);
   }
 
   private trace(entry: TimeWait, cause: TcpCause): void {

@@ -1,6 +1,8 @@
 import { errnoName } from '../../src/base/errno.ts';
+import { PingLayer } from '../../src/icmp/ping-layer.ts';
 import { Sys } from '../../src/socket/calls.ts';
 import { AF_INET, SOCK_DGRAM } from '../../src/socket/constants.ts';
+import { RunQueue } from '../../src/socket/run-queue.ts';
 import { defaultTcpSettings } from '../../src/tcp/settings.ts';
 import type { CallEvent } from '../../src/trace/events.ts';
 import type { TcpLayer } from '../../src/transport/tcp-layer.ts';
@@ -9,7 +11,13 @@ import { twoHosts, type UdpHost } from '../udp/fixture.ts';
 /** The calls of a host without TCP: a fresh TCP socket has its default settings and can do nothing else. */
 export function udpSys(host: UdpHost): Sys {
   const tcp = { defaults: defaultTcpSettings(host.host.sysctl) } as TcpLayer;
-  return new Sys({ host: host.host, tcp, udp: host.udp });
+  return new Sys({
+    host: host.host,
+    tcp,
+    udp: host.udp,
+    ping: new PingLayer(host.host, host.ip),
+    runQueue: new RunQueue(host.host.env),
+  });
 }
 
 /** Two hosts on a cable with their calls; UDP only. */
