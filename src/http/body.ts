@@ -1,26 +1,38 @@
 import type { HttpLimits } from './limits.ts';
 import { HttpError } from './status.ts';
 
+/** Where a body comes from. */
+export interface BodySource {
+  /** The next piece, null at the end. */
+  nextBody(): Promise<Uint8Array | null>;
+  /** As `nextBody`, without waiting: undefined when the next piece is not here yet. */
+  bodyHere(): Uint8Array | null | undefined;
+}
+
 /** The body of a message that arrives. Read it once: piece by piece, or as a whole. */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
-  private readonly next: () => Promise<Uint8Array | null>;
+  private readonly source: BodySource;
   private readonly limits: HttpLimits;
 
-  constructor(next: () => Promise<Uint8Array | null>, limits: HttpLimits) {
-    this.next = next;
+  constructor(source: BodySource, limits: HttpLimits) {
+    this.source = source;
     this.limits = limits;
   }
 
   /** The next piece, null at the end. Throws HttpError when the message is malformed, cut short or too long. */
   read(): Promise<Uint8Array | null> {
-    return this.next();
+    return this.source.nextBody();
   }
 
   /** All that is left. Throws as `read` does. */
   async bytes(): Promise<Uint8Array> {
     const pieces: Uint8Array[] = [];
     let length = 0;
-    for await (const piece of this) {
+    for (;;) {
+      // A short message is here as a whole: then there is nothing to wait for.
+      let piece = this.source.bodyHere();
+      if (piece === undefined) piece = await this.source.nextBody();
+      if (piece === null) break;
       length += piece.length;
       if (length > this.limits.maxBody) throw new HttpError(413);
       pieces.push(piece);
@@ -41,6 +53,6 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    for (let piece = await this.next(); piece !== null; piece = await this.next()) yield piece;
+    for (let piece = await this.read(); piece !== null; piece = await this.read()) yield piece;
   }
 }

@@ -78,7 +78,7 @@ export class HttpClient {
     return this.receive(!listHas(headers.get('connection'), 'close'));
   }
 
-  private async send(method: string, init: HttpRequestInit, headers: HeaderList): Promise<void> {
+  private send(method: string, init: HttpRequestInit, headers: HeaderList): Promise<void> {
     const path = init.path ?? '/';
     if (!/^[A-Z-]+$/.test(method)) throw new TypeError(`not a method: ${JSON.stringify(method)}`);
     if (!/^[\x21-\x7e]+$/.test(path)) throw new TypeError(`not a request target: ${JSON.stringify(path)}`);
@@ -90,9 +90,9 @@ export class HttpClient {
     for (const [name, value] of headers) text += `${name}: ${value}\r\n`;
     text += '\r\n';
     const joined = body instanceof Uint8Array && MessageBuffer.joins(body.length) ? body : null;
-    await this.stream.write(this.buffer.encode(text, joined));
-    if (body instanceof Uint8Array && joined === null) await this.stream.write(body);
-    if (!whole) await this.sendChunks(body);
+    const head = this.stream.write(this.buffer.encode(text, joined));
+    if (body instanceof Uint8Array) return joined === null ? head.then(() => this.stream.write(body)) : head;
+    return whole ? head : head.then(() => this.sendChunks(body));
   }
 
   private async sendChunks(body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
@@ -122,7 +122,7 @@ export class HttpClient {
       reason: head.reason,
       version: head.versionMinor > 0 ? '1.1' : '1.0',
       headers: head.headers,
-      body: new IncomingBody(() => this.reader.nextBody(), this.limits),
+      body: new IncomingBody(this.reader, this.limits),
       keepAlive,
       informational,
     };

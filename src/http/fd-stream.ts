@@ -11,27 +11,29 @@ import type { ByteStream } from './stream.ts';
 
 /** Bytes asked for at once. */
 const READ_BYTES = 65536;
+const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
 /** The stream of a connected descriptor, which it closes. A failed call rejects with SocketError. */
 export function fdStream(sys: Sys, fd: number): ByteStream {
-  let buffer: Uint8Array | null = null;
+  let buffer = NO_BYTES;
   let open = true;
+  const received = (got: number): Uint8Array | null => {
+    if (got > 0) return buffer.subarray(0, got);
+    if (got === 0 || !open) return null;
+    throw new SocketError('recv', got);
+  };
+  const write = (bytes: Uint8Array): Promise<void> =>
+    sys.wait.send(fd, bytes, MSG_NOSIGNAL).then(sent => {
+      if (sent < 0) throw new SocketError('send', sent);
+      return sent < bytes.length ? write(bytes.subarray(sent)) : undefined;
+    });
   return {
-    async read() {
-      if (!open) return null;
-      buffer ??= new Uint8Array(READ_BYTES);
-      const got = await sys.wait.recv(fd, buffer);
-      if (got > 0) return buffer.subarray(0, got);
-      if (got === 0 || !open) return null;
-      throw new SocketError('recv', got);
+    read() {
+      if (!open) return Promise.resolve(null);
+      if (buffer === NO_BYTES) buffer = new Uint8Array(READ_BYTES);
+      return sys.wait.recv(fd, buffer).then(received);
     },
-    async write(bytes) {
-      for (let at = 0; at < bytes.length; ) {
-        const sent = await sys.wait.send(fd, at === 0 ? bytes : bytes.subarray(at), MSG_NOSIGNAL);
-        if (sent < 0) throw new SocketError('send', sent);
-        at += sent;
-      }
-    },
+    write,
     async end() {
       const result = open ? sys.shutdown(fd, SHUT_WR) : 0;
       if (result < 0) throw new SocketError('shutdown', result);

@@ -43,8 +43,8 @@ export class HeaderList {
   /** Adds a field behind the others. Throws TypeError when name or value cannot stand in a header. */
   append(name: string, value: string | number): this {
     const text = String(value);
-    if (!TOKEN.test(name)) throw new TypeError(`not a header name: ${JSON.stringify(name)}`);
-    if (FORBIDDEN.test(text)) throw new TypeError(`not a value for ${name}: ${JSON.stringify(text)}`);
+    if (!isFieldName(name)) throw new TypeError(`not a header name: ${JSON.stringify(name)}`);
+    if (!isFieldValue(text)) throw new TypeError(`not a value for ${name}: ${JSON.stringify(text)}`);
     this.raw.push(name, text);
     return this;
   }
@@ -68,6 +68,16 @@ export function toHeaderList(init: HeadersInit | undefined): HeaderList {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Control characters but for the tab, and what one byte cannot hold: a line break would split the response. */
 const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Whether this can be the name of a field. */
+export function isFieldName(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** Whether this can be the value of a field. */
+export function isFieldValue(text: string): boolean {
+  return !FORBIDDEN.test(text);
+}
 
 function sameName(name: string, lowerCase: string): boolean {
   return name.length === lowerCase.length && (name === lowerCase || name.toLowerCase() === lowerCase);

@@ -11,6 +11,7 @@ export { HeaderList, type HeadersInit } from './headers.ts';
 export { DEFAULT_LIMITS, type HttpLimits } from './limits.ts';
 export type { HttpResponseInit } from './response.ts';
 export {
+  type HttpExchange,
   type HttpHandler,
   type HttpRequest,
   type HttpServerOptions,

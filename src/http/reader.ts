@@ -56,19 +56,27 @@ export class MessageReader implements MessageSink {
         this.settleEmpty();
         return part as MessageHead;
       }
-      if (!(await this.fill())) return null;
+      if (!this.mayRead() || !this.take(await this.stream.read())) return null;
     }
   }
 
   /** More of the body; null at its end. Throws HttpError, or what the stream throws. */
   async nextBody(): Promise<Uint8Array | null> {
-    while (this.inMessage) {
-      const part = this.parts.shift();
-      if (part === END) this.inMessage = false;
-      else if (part !== undefined) return part as Uint8Array;
-      else if (!(await this.fill())) throw new HttpError(400, 'message cut short');
+    for (;;) {
+      const part = this.bodyHere();
+      if (part !== undefined) return part;
+      if (!this.mayRead() || !this.take(await this.stream.read())) {
+        throw new HttpError(400, 'message cut short');
+      }
     }
-    return null;
+  }
+
+  /** As `nextBody`, of what was read already: undefined when the next piece is not here yet. */
+  bodyHere(): Uint8Array | null | undefined {
+    if (!this.inMessage) return null;
+    const part = this.parts.shift();
+    if (part === END) this.inMessage = false;
+    return part as Uint8Array | null | undefined;
   }
 
   head(head: MessageHead): void {
@@ -91,11 +99,14 @@ export class MessageReader implements MessageSink {
     }
   }
 
-  /** Reads once; false at the end of the stream. What stands before an error is handed out before it. */
-  private async fill(): Promise<boolean> {
+  /** False at the end of the stream. What stands before an error is handed out before it is thrown. */
+  private mayRead(): boolean {
     if (this.failure !== null) throw this.failure;
-    if (this.eof) return false;
-    const bytes = await this.stream.read();
+    return !this.eof;
+  }
+
+  /** Takes what was read, null for the end of the stream; false when that leaves nothing to hand out. */
+  private take(bytes: Uint8Array | null): boolean {
     this.eof = bytes === null;
     this.failure = bytes === null ? this.parser.finish() : this.parser.feed(bytes);
     if (this.failure !== null && this.parts.length === 0) throw this.failure;

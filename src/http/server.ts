@@ -1,6 +1,6 @@
 import { VERSION } from '../base/version.ts';
 import type { Env, Task } from '../core/env.ts';
-import { IncomingBody } from './body.ts';
+import { type BodySource, IncomingBody } from './body.ts';
 import { chunkOf, LAST_CHUNK } from './chunked.ts';
 import { errorPage } from './error-page.ts';
 import type { HeaderList } from './headers.ts';
@@ -21,6 +21,19 @@ export interface HttpRequest {
   readonly version: '1.0' | '1.1';
   readonly headers: HeaderList;
   readonly body: IncomingBody;
+}
+
+/** A request that was answered, for a log. */
+export interface HttpExchange {
+  /** The connection, as the listener yielded it. */
+  readonly connection: AnyStream;
+  /** What was asked for; null when it could not be understood. */
+  readonly request: Omit<HttpRequest, 'body'> | null;
+  readonly status: number;
+  /** Bytes of the answer's body that were sent. */
+  readonly bodyBytes: number;
+  /** Whether all of it was sent: false when the peer went away or the body could not be produced. */
+  readonly complete: boolean;
 }
 
 /** Answers a request, at once or later. What it throws becomes the status of an HttpError, or 500. */
@@ -46,6 +59,8 @@ export interface HttpServerOptions extends Partial<HttpLimits> {
   readonly maxConnections?: number;
   /** Told what a handler threw that is not an HttpError. */
   readonly onError?: (error: unknown) => void;
+  /** Told of each answer once it is sent, or cut short. It must not throw. */
+  readonly onExchange?: (exchange: HttpExchange) => void;
 }
 
 /** The settings with their defaults filled in, and what all connections of a server share. */
@@ -61,6 +76,7 @@ interface ServerContext {
   readonly keepAliveRequests: number;
   readonly maxConnections: number;
   readonly onError: (error: unknown) => void;
+  readonly onExchange: ((exchange: HttpExchange) => void) | null;
   readonly date: DateHeader;
 }
 
@@ -75,6 +91,7 @@ function contextOf(handler: HttpHandler, options: HttpServerOptions): ServerCont
     keepAliveRequests: 1000,
     maxConnections: 512,
     onError: () => undefined,
+    onExchange: null,
     ...given,
     env,
     handler,
@@ -98,12 +115,11 @@ export async function serveHttp(
   const open = new Set<Promise<void>>();
   try {
     for await (const accepted of listener) {
-      const stream = toByteStream(accepted);
       if (open.size >= context.maxConnections) {
-        stream.close();
+        toByteStream(accepted).close();
         continue;
       }
-      const served: Promise<void> = new ServerConnection(stream, context)
+      const served: Promise<void> = new ServerConnection(accepted, context)
         .run()
         .finally(() => open.delete(served));
       open.add(served);
@@ -119,7 +135,7 @@ export function serveConnection(
   handler: HttpHandler,
   options: HttpServerOptions,
 ): Promise<void> {
-  return new ServerConnection(toByteStream(stream), contextOf(handler, options)).run();
+  return new ServerConnection(stream, contextOf(handler, options)).run();
 }
 
 const CONTINUE = /* @__PURE__ */ latin1Bytes('HTTP/1.1 100 Continue\r\n\r\n');
@@ -128,7 +144,8 @@ const LINGER_BYTES = 1048576;
 const LINGER_MS = 5000;
 
 /** One connection: requests one after the other, answers in the same order (RFC 9112 section 9.3.2). */
-class ServerConnection {
+class ServerConnection implements BodySource {
+  private readonly connection: AnyStream;
   private readonly stream: ByteStream;
   private readonly context: ServerContext;
   private readonly reader: MessageReader;
@@ -138,11 +155,14 @@ class ServerConnection {
   private deadlineUs = 0;
   private timedOut = false;
   private continueWanted = false;
+  /** Bytes of the body of the answer under way that were sent. */
+  private bodyBytes = 0;
 
-  constructor(stream: ByteStream, context: ServerContext) {
-    this.stream = stream;
+  constructor(connection: AnyStream, context: ServerContext) {
+    this.connection = connection;
+    this.stream = toByteStream(connection);
     this.context = context;
-    this.reader = new MessageReader(stream, 'REQUEST', context.limits);
+    this.reader = new MessageReader(this.stream, 'REQUEST', context.limits);
     this.task = context.env.task(() => this.expire());
   }
 
@@ -179,8 +199,9 @@ class ServerConnection {
     this.continueWanted = expectation !== undefined && head.versionMinor > 0 && !reader.messageDone;
     const encoded = await this.answer(head, served);
     if (encoded === null) return false;
-    await this.send(encoded);
-    return this.finishRequest(encoded.close);
+    await this.send(encoded, head);
+    this.deadlineUs = 0;
+    return !encoded.close && reader.messageDone ? true : this.finishRequest(encoded.close);
   }
 
   /** The handler's answer, or that to its failure; null when the connection died with it. */
@@ -201,16 +222,17 @@ class ServerConnection {
   }
 
   private requestOf(head: MessageHead): HttpRequest {
-    return {
-      method: head.method,
-      target: head.target,
-      version: head.versionMinor > 0 ? '1.1' : '1.0',
-      headers: head.headers,
-      body: new IncomingBody(() => this.readBody(), this.context.limits),
-    };
+    const { method, target, version, headers } = lineOf(head);
+    return { method, target, version, headers, body: new IncomingBody(this, this.context.limits) };
   }
 
-  private async readBody(): Promise<Uint8Array | null> {
+  /** For the body of a request. A client that waits for 100 Continue has sent none of it. */
+  bodyHere(): Uint8Array | null | undefined {
+    return this.continueWanted ? undefined : this.reader.bodyHere();
+  }
+
+  /** For the body of a request: the next piece, within the time that there is for it. */
+  async nextBody(): Promise<Uint8Array | null> {
     if (this.continueWanted) {
       this.continueWanted = false;
       await this.stream.write(CONTINUE);
@@ -231,32 +253,72 @@ class ServerConnection {
     });
   }
 
-  private async send(encoded: EncodedResponse): Promise<void> {
+  private send(encoded: EncodedResponse, head: MessageHead | null): Promise<void> {
+    const { onExchange } = this.context;
+    return onExchange === null ? this.sendAll(encoded) : this.sendAndTell(encoded, head, onExchange);
+  }
+
+  private async sendAndTell(
+    encoded: EncodedResponse,
+    head: MessageHead | null,
+    onExchange: (exchange: HttpExchange) => void,
+  ): Promise<void> {
+    let complete = false;
+    this.bodyBytes = 0;
+    try {
+      await this.sendAll(encoded);
+      complete = true;
+    } finally {
+      const { connection, bodyBytes } = this;
+      // The status line: 'HTTP/1.1 200 OK'.
+      const status = Number(encoded.head.slice(9, 12));
+      const request = head === null ? null : lineOf(head);
+      onExchange({ connection, request, status, bodyBytes, complete });
+    }
+  }
+
+  private sendAll(encoded: EncodedResponse): Promise<void> {
     const { body, framing } = encoded;
     if (body === null || framing === 'none') return this.write(this.buffer.encode(encoded.head, null));
     // One write for head and body: one segment for a small answer.
-    const small = body instanceof Uint8Array && MessageBuffer.joins(body.length);
-    if (small) return this.write(this.buffer.encode(encoded.head, body));
+    if (body instanceof Uint8Array && MessageBuffer.joins(body.length)) {
+      this.bodyBytes += body.length;
+      return this.write(this.buffer.encode(encoded.head, body));
+    }
+    return this.sendLong(encoded, body);
+  }
+
+  private async sendLong(
+    encoded: EncodedResponse,
+    body: NonNullable<EncodedResponse['body']>,
+  ): Promise<void> {
+    const { framing } = encoded;
     await this.write(this.buffer.encode(encoded.head, null));
-    if (body instanceof Uint8Array) return this.write(body);
+    if (body instanceof Uint8Array) {
+      await this.write(body);
+      this.bodyBytes += body.length;
+      return;
+    }
     let sent = 0;
     for await (const piece of body) {
       if (piece.length === 0) continue;
       sent += piece.length;
       if (framing === 'length' && sent > encoded.length)
         throw new Error('the body is longer than its Content-Length');
-      if (framing !== 'chunked') await this.write(piece);
-      else await this.write(chunkOf(piece));
+      await this.write(framing === 'chunked' ? chunkOf(piece) : piece);
+      this.bodyBytes += piece.length;
+      // How long the next piece takes is its maker's affair.
+      this.deadlineUs = 0;
     }
     if (framing === 'chunked') await this.write(LAST_CHUNK);
     if (framing === 'length' && sent < encoded.length)
       throw new Error('the body is shorter than its Content-Length');
   }
 
-  private async write(bytes: Uint8Array): Promise<void> {
+  /** Writes within the time that there is for it. Afterwards the caller says what the next deadline is. */
+  private write(bytes: Uint8Array): Promise<void> {
     this.allow(this.context.sendTimeoutMs);
-    await this.stream.write(bytes);
-    this.deadlineUs = 0;
+    return this.stream.write(bytes);
   }
 
   /** Reads what is left of the request; returns whether another one can follow. */
@@ -265,13 +327,13 @@ class ServerConnection {
       if (!this.reader.messageDone) await this.linger();
       return false;
     }
-    while (!this.reader.messageDone) await this.readBody();
+    while (!this.reader.messageDone) await this.nextBody();
     return true;
   }
 
   /** Answers with an error page and closes (RFC 9112 section 9.6: half-close first, then read what still comes). */
   private async refuse(status: number, head: MessageHead | null): Promise<void> {
-    await this.send(this.encode(errorPage(status, this.context.serverName), head, false));
+    await this.send(this.encode(errorPage(status, this.context.serverName), head, false), head);
     await this.linger();
   }
 
@@ -305,4 +367,10 @@ class ServerConnection {
     this.timedOut = true;
     this.stream.close();
   }
+}
+
+/** The request without its body. */
+function lineOf(head: MessageHead): Omit<HttpRequest, 'body'> {
+  const { method, target, headers } = head;
+  return { method, target, version: head.versionMinor > 0 ? '1.1' : '1.0', headers };
 }
