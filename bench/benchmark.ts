@@ -5,9 +5,13 @@ export interface Benchmark {
   readonly referenceName: string;
   /** How often each is measured; the two take turns, and the median counts. */
   readonly rounds: number;
+  /** Why it cannot run here; null when it can. */
+  skip?(): string | null;
   /** One measurement, in `unit`; `scale` (0 .. 1) shortens the work for warming up. */
   ours(scale: number): Promise<number>;
   reference(scale: number): Promise<number>;
+  /** Removes what the measurements have in common, also when one has failed. */
+  finish?(): void;
 }
 
 /** What is printed: one JSON object a line with --json. */
@@ -25,13 +29,17 @@ const WARM_UP = 0.1;
 
 /** Measures both sides in turn, after a short run of each that does not count. */
 export async function measure(benchmark: Benchmark): Promise<BenchmarkResult> {
-  await benchmark.ours(WARM_UP);
-  await benchmark.reference(WARM_UP);
   const ours: number[] = [];
   const references: number[] = [];
-  for (let round = 0; round < benchmark.rounds; round++) {
-    ours.push(await benchmark.ours(1));
-    references.push(await benchmark.reference(1));
+  try {
+    await benchmark.ours(WARM_UP);
+    await benchmark.reference(WARM_UP);
+    for (let round = 0; round < benchmark.rounds; round++) {
+      ours.push(await benchmark.ours(1));
+      references.push(await benchmark.reference(1));
+    }
+  } finally {
+    benchmark.finish?.();
   }
   const { name, unit, referenceName } = benchmark;
   const value = median(ours);

@@ -55,7 +55,7 @@ async function echo(pair: Pair, listener: number): Promise<void> {
   for (;;) {
     const count = await sys.wait.recv(fd, buffer);
     if (count <= 0) return;
-    await sys.wait.send(fd, buffer.subarray(0, count));
+    await sys.wait.send(fd, count === MESSAGE ? buffer : buffer.subarray(0, count));
   }
 }
 

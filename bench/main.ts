@@ -4,6 +4,7 @@ import { connections } from './connections.ts';
 import { http } from './http.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
+import { tap } from './tap.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   bulk,
@@ -14,6 +15,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   connections,
   http,
   ...idle,
+  ...tap,
 ];
 
 const USAGE = `Usage: npm run bench -- [--json] [NAME ...]
@@ -37,6 +39,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
   for (const benchmark of BENCHMARKS) {
     if (names.length > 0 && !names.includes(benchmark.name)) continue;
+    const reason = benchmark.skip?.() ?? null;
+    if (reason !== null) {
+      process.stderr.write(`${benchmark.name.padEnd(14)} SKIPPED: ${reason}\n`);
+      continue;
+    }
     const result = await measure(benchmark);
     const { name, unit, value, reference, referenceName, ratio } = result;
     const text = `${name.padEnd(14)} ${value} ${unit}; ${referenceName}: ${reference} ${unit}; ratio ${ratio}`;

@@ -12,13 +12,18 @@ export type { Mib } from './core/mib.ts';
 export type { Packet } from './core/packet.ts';
 export { PacketPool, type PoolLimits } from './core/pool.ts';
 export { DEFAULT_SYSCTL, type Sysctl } from './core/sysctl.ts';
+export { type BackoffLimits, DEFAULT_BACKOFF } from './link/backoff.ts';
 export { type Cable, type CableEnd, type CableOptions, createCable } from './link/cable.ts';
 export { type CaptureListener, capture } from './link/capture.ts';
 export { type FaultyLink, type FaultyOptions, faulty } from './link/faulty.ts';
 export type { BurstLoss, Fault, FaultCounters, Faults } from './link/lane.ts';
 export { Loopback } from './link/loopback.ts';
 export type { PipeOptions } from './link/pipe.ts';
+export { createRemoteLink, type RemoteLink, type RemoteLinkOptions } from './link/remote.ts';
+export type { Framing, RemoteEvents, RemoteOpener, RemoteTransport } from './link/remote-transport.ts';
 export { LearningSwitch, type SwitchOptions } from './link/switch.ts';
+export { createWebSocketLink, type WebSocketLike, type WebSocketLinkOptions } from './link/web-socket.ts';
+export { createStreamLink, type StreamLinkOptions, type StreamPair } from './link/web-streams.ts';
 export {
   ClockLimitError,
   type ClockLimits,
@@ -51,6 +56,34 @@ export {
 } from './socket/framing.ts';
 export type { SocketRow } from './stack/sockets.ts';
 export { type AttachOptions, Stack, type StackOptions } from './stack/stack.ts';
+export {
+  formatPingEvent,
+  formatPingHeading,
+  formatPingStatistics,
+  type PingHeading,
+} from './tools/format-ping.ts';
+export {
+  formatTracerouteHeading,
+  formatTracerouteHop,
+  type TracerouteHeading,
+} from './tools/format-traceroute.ts';
+export {
+  type Ping,
+  type PingError,
+  type PingEvent,
+  type PingOptions,
+  type PingReply,
+  type PingRequest,
+  ping,
+} from './tools/ping.ts';
+export type { PingStatistics, RoundTrips } from './tools/ping-statistics.ts';
+export {
+  type Traceroute,
+  type TracerouteAnswer,
+  type TracerouteHop,
+  type TracerouteOptions,
+  traceroute,
+} from './tools/traceroute.ts';
 export * from './trace/events.ts';
 export { TraceLog, type TraceSink, traceTee, traceTo } from './trace/sink.ts';
 export { formatMac, IpAddress, parseCidr, parseMac } from './wire/address.ts';

@@ -21,6 +21,8 @@ const EXPECTED: Record<string, RegExp> = {
   'http.ts':
     /^200 OK text\/html "<h1>It works<\/h1>\\n"\n201 Created "HELLO"\n206 Partial Content bytes 4-8\/18/,
   'lossy-network.ts': /[1-9]\d* packets lost in .*\n.*three runs: [\s\S]*# pass 1\n/,
+  'stack-over-websocket.ts':
+    /^hello -> HELLO\nstill there\? -> STILL THERE\?\none TCP connection over several WebSockets\n$/,
   'two-stacks.ts':
     /b answers[\s\S]*10\.0\.0\.2: this is b[\s\S]*after b\.close\(\): .*time[\s\S]*10\.0\.0\.3: this is c\n$/,
 };

@@ -27,8 +27,20 @@ function targets(target: Target, conditions: string): [string, string][] {
 
 /** Names that each entry must have. */
 const PROMISED: Record<string, readonly string[]> = {
-  '.': ['Stack', 'World', 'nodeEnv', 'createCable', 'faulty', 'LearningSwitch', 'TraceLog', 'IpAddress'],
+  '.': [
+    'Stack',
+    'World',
+    'nodeEnv',
+    'createCable',
+    'faulty',
+    'LearningSwitch',
+    'TraceLog',
+    'IpAddress',
+    'ping',
+    'traceroute',
+  ],
   './http': ['HttpClient', 'serveHttp', 'serveFiles', 'MemoryFiles'],
+  './linux': ['openTap', 'setUp', 'addAddress', 'listInterfaces', 'SystemError'],
   './pcap': ['PcapWriter', 'readPcap'],
   './socket': ['AF_INET', 'SOCK_STREAM', 'EPOLLIN', 'ECONNREFUSED', 'out'],
   './view': ['tcpdumpView', 'formatStrace', 'formatSockets', 'formatNetstat', 'pcapSink'],
@@ -107,13 +119,14 @@ describe('exports of the package', () => {
       ['node', 'web'].map(async folder => Object.keys(await entryPoint(folder)).sort()),
     );
     const only = (some: string[] = [], others: string[] = []) => some.filter(name => !others.includes(name));
-    assert.deepEqual(only(node, web), ['FolderFiles', 'nodeEnv']);
+    assert.deepEqual(only(node, web), ['FolderFiles', 'createDatagramLink', 'createDuplexLink', 'nodeEnv']);
     assert.deepEqual(only(web, node), ['webEnv']);
   });
 
   it('need no package but for ethertype/http', () => {
+    const folders: Record<string, string> = { '.': 'node', './linux': 'node/linux' };
     for (const entry of Object.keys(PROMISED)) {
-      const needed = packagesOf(posix.join('src', entry === '.' ? 'node' : entry, 'index.ts'));
+      const needed = packagesOf(posix.join('src', folders[entry] ?? entry, 'index.ts'));
       assert.deepEqual(needed, entry === './http' ? ['http-parser-js', 'mrmime'] : [], entry);
     }
   });

@@ -14,6 +14,17 @@ export class Failure extends Error {
   }
 }
 
+/** Ends a command with a status other than 0 when the user has been told everything already. */
+export class SilentExit extends Error {
+  override name = 'SilentExit';
+  readonly exitStatus: number;
+
+  constructor(exitStatus: number) {
+    super(`exit status ${exitStatus}`);
+    this.exitStatus = exitStatus;
+  }
+}
+
 const REASONS: { readonly [code: string]: string } = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',

@@ -1,11 +1,21 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.ts';
 import { exploreCommand } from './explore/command.ts';
-import { EXIT_USAGE, Failure } from './failure.ts';
+import { EXIT_USAGE, Failure, SilentExit } from './failure.ts';
+import { floodCommand } from './flood/command.ts';
 import { fuzzCommand } from './fuzz/command.ts';
+import { getCommand } from './get/command.ts';
+import { Interrupted } from './host/lifetime.ts';
+import { ncCommand } from './nc/command.ts';
+import { netstatCommand } from './netstat/command.ts';
 import { OutputClosed, print } from './output.ts';
+import { pingCommand } from './ping/command.ts';
 import { sceneCommand } from './scene/command.ts';
+import { serveCommand } from './serve/command.ts';
 import { simCommand } from './sim/command.ts';
+import { sinkCommand } from './sink/command.ts';
+import { ssCommand } from './ss/command.ts';
+import { tracerouteCommand } from './traceroute/command.ts';
 import { walkCommand } from './walk/command.ts';
 
 /** Runs the command line `args` (without node and script) and resolves to the exit status. Never rejects. */
@@ -34,15 +44,25 @@ Examples:
   $ ethertype walk --write walk.pcap   the same, and its packets for tcpdump and Wireshark
   $ ethertype scene slow-start         one thing that a network does; without a name: which there are
   $ ethertype sim --seeds 500          random worlds on bad networks, and what must hold in them
+  $ sudo ethertype serve .             serve this folder; then: curl http://10.65.0.2/
   $ ethertype help walk                everything about a command
 
 Exit status: 0 when all went well, 1 when something could not be done, 2 for a wrong command line.`,
     );
-  command.addCommand(walkCommand());
-  command.addCommand(sceneCommand());
-  command.addCommand(simCommand());
-  command.addCommand(fuzzCommand());
-  command.addCommand(exploreCommand());
+  for (const each of [walkCommand(), sceneCommand(), simCommand(), fuzzCommand(), exploreCommand()])
+    command.addCommand(each.helpGroup('On an embedded network:'));
+  const real = [
+    serveCommand(),
+    getCommand(),
+    ncCommand(),
+    pingCommand(),
+    tracerouteCommand(),
+    floodCommand(),
+    sinkCommand(),
+    ssCommand(),
+    netstatCommand(),
+  ];
+  for (const each of real) command.addCommand(each.helpGroup('On a real network (Linux):'));
   command
     .command('help')
     .argument('[command]', 'its name; none for the help of ethertype itself')
@@ -76,6 +96,8 @@ function exitStatusOf(error: unknown): number {
     complain(`${error.message.replace(/^error: /, '').replace(/\.$/, '')} (see ethertype --help)`);
     return EXIT_USAGE;
   }
+  if (error instanceof SilentExit) return error.exitStatus;
+  if (error instanceof Interrupted) return error.die();
   if (error instanceof Failure) {
     complain(error.message);
     return error.exitStatus;

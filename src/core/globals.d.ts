@@ -20,6 +20,11 @@ interface AbortSignal {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+declare class AbortController {
+  readonly signal: AbortSignal;
+  abort(reason?: unknown): void;
+}
+
 interface ReadableStreamDefaultController<R> {
   readonly desiredSize: number | null;
   enqueue(chunk: R): void;
@@ -66,6 +71,8 @@ interface WritableStreamDefaultController {
   error(reason?: unknown): void;
 }
 interface WritableStreamDefaultWriter<W> {
+  readonly closed: Promise<void>;
+  readonly desiredSize: number | null;
   readonly ready: Promise<void>;
   write(chunk: W): Promise<void>;
   close(): Promise<void>;

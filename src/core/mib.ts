@@ -176,6 +176,7 @@ export class Mib {
     'TCPRcvQDrop',
     'TCPTimeoutRehash',
     'TCPDSACKRecvSegs',
+    'TCPDSACKIgnoredDubious',
   );
   readonly IpExt = counters(
     'InNoRoutes',

@@ -40,6 +40,8 @@ export interface IpSendOptions {
   readonly tos: number;
   /** Sets DF; a packet that is too big then fails with -EMSGSIZE. */
   readonly dontFragment: boolean;
+  /** Goes by the interface's MTU, whatever was learned of the path: for those who probe it. */
+  readonly ignorePathMtu?: boolean;
 }
 
 /** An ICMP error about a packet that this host sent. Lent for the time of the call. */
@@ -50,6 +52,16 @@ export interface IcmpError {
   readonly fatal: boolean;
   /** The next hop's MTU for EMSGSIZE; 0 otherwise. */
   readonly mtu: number;
+  /** Of the ICMP message. */
+  readonly type: number;
+  readonly code: number;
+  /** The MTU for EMSGSIZE, the pointer of a parameter problem; 0 otherwise. */
+  readonly info: number;
+  /** Who sent the ICMP message; ourselves when a neighbour could not be found. */
+  readonly offender: IpAddress;
+  /** Of the IP header of the ICMP message. */
+  readonly ttl: number;
+  readonly tos: number;
   /** The addresses of the packet the error is about: src is ours. */
   readonly src: IpAddress;
   readonly dst: IpAddress;
@@ -65,5 +77,13 @@ export interface TransportProtocol {
   /** Takes a packet whose src, dst, l3 and l4 are set; the transport's bytes are [l4, end). */
   receive(packet: Packet): void;
   /** An ICMP error came back. */
+  error(error: IcmpError): void;
+}
+
+/** Hears of the echo replies to this host, and of errors about its requests. The same for every family. */
+export interface PingListener {
+  /** An echo reply came: the message is bytes[l4, end), src is who answers. The packet is given away. */
+  reply(packet: Packet): void;
+  /** An error came about an ICMP message of ours. */
   error(error: IcmpError): void;
 }

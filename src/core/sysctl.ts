@@ -82,8 +82,23 @@ export interface Sysctl {
   tcp_timestamps: 0 | 1 | 2;
   tcp_sack: boolean;
   tcp_dsack: boolean;
-  /** Duplicate acknowledgements (or segments) that mean loss, initially. */
+  /** Duplicate acknowledgements (or segments) that mean loss, initially; and the most that reordering makes of it. */
   tcp_reordering: number;
+  tcp_max_reordering: number;
+  /**
+   * How losses are found with SACK, bits: 1 by time (RACK, RFC 8985), else by counting (RFC 6675); 2 the reordering
+   * window does not grow; 4 three segments behind a hole do not end the patience with it.
+   */
+  tcp_recovery: number;
+  /** 3 and 4 send tail loss probes (RFC 8985 section 7), 0 sends none. */
+  tcp_early_retrans: number;
+  /** Whether a time-out may turn out to have been spurious (F-RTO, RFC 5682): 0 never. */
+  tcp_frto: number;
+  /**
+   * Added to the deadlines of loss probes and of reordering, in microseconds: what timers and the peer's scheduling
+   * are late by in any case. Not a sysctl in Linux: TCP_TIMEOUT_MIN, two ticks.
+   */
+  ethertype_timeout_min_us: number;
   tcp_congestion_control: string;
   tcp_slow_start_after_idle: boolean;
   /** min, default, max in bytes. */
@@ -166,6 +181,11 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_sack: true,
   tcp_dsack: true,
   tcp_reordering: 3,
+  tcp_max_reordering: 300,
+  tcp_recovery: 1,
+  tcp_early_retrans: 3,
+  tcp_frto: 2,
+  ethertype_timeout_min_us: 2000,
   tcp_congestion_control: 'cubic',
   tcp_slow_start_after_idle: true,
   tcp_rmem: [4096, 131072, 6291456],

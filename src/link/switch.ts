@@ -15,6 +15,7 @@ import {
 import { CableEnd, type CableOptions, createCable } from './cable.ts';
 import { copyPacket } from './frame.ts';
 import { MacTable, type MacTableLimits } from './mac-table.ts';
+import { RemoteLink } from './remote.ts';
 
 /** A switch's name, the bounds of its table, and what its cables need not do. */
 export interface SwitchOptions extends Partial<MacTableLimits> {
@@ -167,9 +168,10 @@ export class SwitchPort implements LinkPort {
     this.link = link;
   }
 
-  /** Whether the other end of its cable was closed for good. */
+  /** Whether the other end of its link was closed for good. */
   get gone(): boolean {
-    return this.link instanceof CableEnd && this.link.peerClosed;
+    const { link } = this;
+    return (link instanceof CableEnd || link instanceof RemoteLink) && link.peerClosed;
   }
 
   /** Links deliver from tasks and `send` only queues, so a frame can go straight on. */

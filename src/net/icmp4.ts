@@ -3,9 +3,15 @@
  * delivered, and hands errors about our own packets to the transports.
  * @module
  */
-import { EHOSTUNREACH, EMSGSIZE, ENOBUFS } from '../base/errno.ts';
+import { EHOSTUNREACH, EMSGSIZE } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
-import { type IcmpError, IPPROTO_ICMP, type TransportProtocol } from '../core/network.ts';
+import {
+  type IcmpError,
+  IPPROTO_ICMP,
+  type IpSendOptions,
+  type PingListener,
+  type TransportProtocol,
+} from '../core/network.ts';
 import { CHECKSUM_NONE, type Packet } from '../core/packet.ts';
 import { finishChecksum } from '../wire/checksum.ts';
 import {
@@ -23,6 +29,7 @@ import {
   ICMP4_UNREACHABLE,
   icmp4Code,
   icmp4NextHopMtu,
+  icmp4Pointer,
   icmp4Rest,
   icmp4Type,
   isIcmp4Error,
@@ -40,6 +47,7 @@ import {
   ipv4Source,
   ipv4Tos,
   ipv4TotalLength,
+  ipv4Ttl,
 } from '../wire/ipv4.ts';
 import {
   ADDRESS_BROADCAST,
@@ -59,18 +67,10 @@ const QUOTED_MIN = 8;
 /** The precedence "internetwork control", with which errors are sent (RFC 1812 section 4.3.2.5). */
 const TOS_CONTROL = 0xc0;
 
-/** Hears of the echo replies to a ping client, and of errors about its requests. */
-export interface PingListener {
-  /** An echo reply came: the message is bytes[l4, end), src is who answers. The packet is lent. */
-  echoReply(packet: Packet): void;
-  /** An error came about an ICMP message of ours. */
-  error(error: IcmpError): void;
-}
-
 /** The ICMP of one host. */
 export class Icmp4 implements TransportProtocol {
   readonly protocol = IPPROTO_ICMP;
-  readonly pingListeners = new Set<PingListener>();
+  ping: PingListener | null = null;
   private readonly host: Host;
   private readonly interfaces: Interfaces;
   private readonly router: Router;
@@ -115,18 +115,7 @@ export class Icmp4 implements TransportProtocol {
 
   /** TransportProtocol: an error about an ICMP message that we sent. */
   error(error: IcmpError): void {
-    for (const listener of [...this.pingListeners]) listener.error(error);
-  }
-
-  /** Sends an echo request with `data` behind the header. 0 or -errno. */
-  sendEcho(route: IpRoute, id: number, sequence: number, data: Uint8Array, ttl: number, df: boolean): number {
-    const packet = this.host.pool.take(ICMP4_HEADER_LENGTH + data.length);
-    if (packet === null) return data.length > 0xffff ? -EMSGSIZE : -ENOBUFS;
-    packet.l4 = packet.start;
-    packet.end = packet.l4 + ICMP4_HEADER_LENGTH + data.length;
-    packet.bytes.set(data, packet.l4 + ICMP4_HEADER_LENGTH);
-    emitIcmp4(packet.view, packet.l4, ICMP4_ECHO, 0, (id << 16) | (sequence & 0xffff));
-    return this.send(packet, route, 0, ttl, df);
+    this.ping?.error(error);
   }
 
   /**
@@ -154,7 +143,7 @@ export class Icmp4 implements TransportProtocol {
     packet.end = packet.l4 + ICMP4_HEADER_LENGTH + quoted;
     packet.bytes.set(about.bytes.subarray(l3, l3 + quoted), packet.l4 + ICMP4_HEADER_LENGTH);
     emitIcmp4(packet.view, packet.l4, type, code, info);
-    this.send(packet, route, TOS_CONTROL, this.host.sysctl.ip_default_ttl, false);
+    this.send(packet, route, { ttl: this.host.sysctl.ip_default_ttl, tos: TOS_CONTROL, dontFragment: false });
   }
 
   /** A packet (l3, l4 set) found no neighbour: its sender is told, whether it is one of our sockets or far away. */
@@ -164,8 +153,23 @@ export class Icmp4 implements TransportProtocol {
       this.sendError(packet, ICMP4_UNREACHABLE, ICMP4_HOST_UNREACHABLE, 0);
     } else if (ipv4FragmentOffset(packet.view, packet.l3) === 0) {
       const { src, dst, l4: offset, end } = packet;
-      const error = { errno: EHOSTUNREACH, fatal: false, mtu: 0, src, dst, packet, offset, end };
-      this.transports[packet.protocol]?.error(error);
+      this.transports[packet.protocol]?.error({
+        errno: EHOSTUNREACH,
+        fatal: false,
+        mtu: 0,
+        type: ICMP4_UNREACHABLE,
+        code: ICMP4_HOST_UNREACHABLE,
+        info: 0,
+        // As if our own router had said so.
+        offender: src,
+        ttl: this.host.sysctl.ip_default_ttl,
+        tos: TOS_CONTROL,
+        src,
+        dst,
+        packet,
+        offset,
+        end,
+      });
     }
     packet.release();
   }
@@ -179,8 +183,9 @@ export class Icmp4 implements TransportProtocol {
         break;
       case ICMP4_ECHO_REPLY:
         Icmp.InEchoReps++;
-        for (const listener of [...this.pingListeners]) listener.echoReply(packet);
-        break;
+        if (this.ping === null) break;
+        this.ping.reply(packet);
+        return;
       case ICMP4_UNREACHABLE:
         Icmp.InDestUnreachs++;
         this.errorAbout(packet);
@@ -221,10 +226,14 @@ export class Icmp4 implements TransportProtocol {
     answer.end = answer.l4 + end - l4;
     answer.bytes.set(packet.bytes.subarray(l4, end), answer.l4);
     emitIcmp4(answer.view, answer.l4, ICMP4_ECHO_REPLY, 0, icmp4Rest(packet.view, l4));
-    this.send(answer, route, tos, sysctl.ip_default_ttl, false);
+    this.send(answer, route, { ttl: sysctl.ip_default_ttl, tos, dontFragment: false });
   }
 
-  private send(packet: Packet, route: IpRoute, tos: number, ttl: number, dontFragment: boolean): number {
+  /**
+   * Sends a message that is complete but for its checksum: bytes[l4, end) of `packet`, which it always takes. 0 or
+   * -errno.
+   */
+  send(packet: Packet, route: IpRoute, options: IpSendOptions): number {
     const { Icmp } = this.host.mib;
     const { view, l4, end } = packet;
     const type = icmp4Type(view, l4);
@@ -235,7 +244,7 @@ export class Icmp4 implements TransportProtocol {
     else if (type === ICMP4_UNREACHABLE) Icmp.OutDestUnreachs++;
     else if (type === ICMP4_TIME_EXCEEDED) Icmp.OutTimeExcds++;
     else if (type === ICMP4_PARAMETER_PROBLEM) Icmp.OutParmProbs++;
-    const result = this.output.send(packet, route, IPPROTO_ICMP, { ttl, tos, dontFragment });
+    const result = this.output.send(packet, route, IPPROTO_ICMP, options);
     if (result !== 0) Icmp.OutErrors++;
     return result;
   }
@@ -279,6 +288,7 @@ export class Icmp4 implements TransportProtocol {
       host.dropped('icmp', 'NOT_SPECIFIED', 'about a packet that is not ours');
       return;
     }
+    const type = icmp4Type(view, l4);
     let mtu = 0;
     if (meaning.errno === EMSGSIZE)
       mtu = icmp4NextHopMtu(view, l4) || nextPlateau(ipv4TotalLength(view, quoted));
@@ -286,6 +296,12 @@ export class Icmp4 implements TransportProtocol {
       errno: meaning.errno,
       fatal: meaning.fatal,
       mtu,
+      type,
+      code: icmp4Code(view, l4),
+      info: type === ICMP4_PARAMETER_PROBLEM ? icmp4Pointer(view, l4) : mtu,
+      offender: packet.src,
+      ttl: ipv4Ttl(view, packet.l3),
+      tos: ipv4Tos(view, packet.l3),
       src: source.address,
       dst: destination.address,
       packet,

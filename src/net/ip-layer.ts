@@ -6,7 +6,7 @@ import { assert } from '../base/assert.ts';
 import { ENETUNREACH } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
 import type { Link } from '../core/link.ts';
-import type { IpSendOptions, Route, TransportProtocol } from '../core/network.ts';
+import type { IpSendOptions, PingListener, Route, TransportProtocol } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
 import type { IpAddress } from '../wire/address.ts';
 import { AF_INET, LOOPBACK_V4 } from '../wire/address.ts';
@@ -23,7 +23,7 @@ import {
 import { checkVlan, isVlanType, VLAN_ID_NONE, VLAN_TAG_LENGTH, vlanId, vlanInnerType } from '../wire/vlan.ts';
 import { ADDRESS_BROADCAST, ADDRESS_LOCAL, ADDRESS_LOOPBACK } from './address-cache.ts';
 import { type AddressConflict, Arp } from './arp.ts';
-import { Icmp4, type PingListener } from './icmp4.ts';
+import { Icmp4 } from './icmp4.ts';
 import { Interfaces, LOOPBACK_INDEX } from './interfaces.ts';
 import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
@@ -101,9 +101,9 @@ export class IpLayer implements NetifOwner {
     this.transports[transport.protocol] = transport;
   }
 
-  /** Who hears of echo replies. */
-  get pingListeners(): Set<PingListener> {
-    return this.icmp.pingListeners;
+  /** Who hears of echo replies; null for nobody. */
+  set ping(listener: PingListener | null) {
+    this.icmp.ping = listener;
   }
 
   /** Told when somebody else on the link uses an address of ours. */
@@ -158,6 +158,11 @@ export class IpLayer implements NetifOwner {
     return (route as IpRoute).out.egress.length > 0;
   }
 
+  /** The MTU of the interface that a route goes out by, in bytes; `route.mtu` may be smaller. */
+  interfaceMtu(route: Route): number {
+    return (route as IpRoute).out.mtu;
+  }
+
   /** A transport saw that its packets arrive: the next hop is alive, it need not be asked. */
   neighborConfirm(route: Route): void {
     (route as IpRoute).neighbor?.confirm();
@@ -176,11 +181,13 @@ export class IpLayer implements NetifOwner {
     this.icmp.sendError(packet, type, code, info);
   }
 
-  /** Sends an ICMP echo request; the reply goes to `pingListeners`. 0 or -errno. */
-  sendEcho(route: Route, id: number, sequence: number, data: Uint8Array, options?: IpSendOptions): number {
+  /**
+   * Sends an ICMP message that is complete but for its checksum, by a route that `route` returned: bytes[l4, end) of
+   * `packet`, which it always takes. 0 or -errno.
+   */
+  sendIcmp(packet: Packet, route: Route, options: IpSendOptions): number {
     assert(route instanceof IpRoute, 'a route comes from IpLayer.route');
-    const { ttl = this.host.sysctl.ip_default_ttl, dontFragment = true } = options ?? {};
-    return this.icmp.sendEcho(route, id, sequence, data, ttl, dontFragment);
+    return this.icmp.send(packet, route, options);
   }
 
   // --- work ---

@@ -52,14 +52,15 @@ export class Ipv4Output {
    */
   send(packet: Packet, route: IpRoute, protocol: number, options: IpSendOptions): number {
     const { host } = this;
-    const { source, destination, mtu } = route;
+    const { source, destination } = route;
+    const mtu = options.ignorePathMtu === true ? route.out.mtu : route.mtu;
     const l3 = packet.l4 - IPV4_HEADER_LENGTH;
     const length = packet.end - l3;
     host.mib.Ip.OutRequests++;
     if (length > IPV4_MAX_LENGTH) return this.tooBig(packet);
     const id = this.nextId(destination, segmentCount(packet));
     const { tos, ttl } = options;
-    const dontFragment = options.dontFragment && !route.narrow;
+    const dontFragment = options.dontFragment && (!route.narrow || options.ignorePathMtu === true);
     emitIpv4(packet.view, l3, tos, length, id, dontFragment, ttl, protocol, source.w3, destination.w3);
     packet.start = packet.l3 = l3;
     packet.src = source;

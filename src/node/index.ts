@@ -6,6 +6,8 @@ import { type WorldOptions, World as WorldWithoutRuntime } from '../sim/world.ts
 import { turn } from './turn.ts';
 
 export * from '../index.ts';
+export { createDatagramLink, type DatagramLinkOptions } from './datagram.ts';
+export { createDuplexLink } from './duplex.ts';
 export { nodeEnv } from './env.ts';
 export { FolderFiles, type FolderOptions } from './files.ts';
 export { turn };

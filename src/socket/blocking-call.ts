@@ -80,7 +80,6 @@ export abstract class BlockingCall implements Waiter, Timer {
 
   resume(): void {
     const { host } = this.context;
-    host.refreshNow();
     const result = this.tryAgain();
     if (result === WAIT) {
       this.file.enqueue(this);

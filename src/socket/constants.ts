@@ -41,6 +41,7 @@ export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
+export const SO_TIMESTAMP = 29;
 export const SO_ACCEPTCONN = 30;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
@@ -66,7 +67,11 @@ export const TCP_USER_TIMEOUT = 18;
 // ip(7)
 export const IP_TOS = 1;
 export const IP_TTL = 2;
+export const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
+export const IP_RECVERR = 11;
+export const IP_RECVTTL = 12;
+export const IP_RECVTOS = 13;
 export const IP_MTU = 14;
 /** Never set DF. */
 export const IP_PMTUDISC_DONT = 0;
@@ -80,6 +85,9 @@ export const IP_PMTUDISC_PROBE = 3;
 export const IP_PMTUDISC_INTERFACE = 4;
 /** As INTERFACE, but fragments may be made. */
 export const IP_PMTUDISC_OMIT = 5;
+
+// ip(7): where an error of the error queue came from.
+export { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_LOCAL } from '../datagram/received.ts';
 
 // send(2), recv(2)
 export const MSG_OOB = 0x1;

@@ -6,6 +6,7 @@
 export * from '../base/errno.ts';
 export type { ProcessOptions, Sys } from './calls.ts';
 export * from './constants.ts';
+export type { ControlMessage, InPktinfo, SockExtendedErr } from './control.ts';
 export type { EpollEvent } from './epoll.ts';
 export type { MsgHdr } from './ops.ts';
 export type { OptionValue, Timeval } from './options.ts';

@@ -292,11 +292,12 @@ export function gather(msg: MsgHdr): Uint8Array | number {
   return bytes;
 }
 
-/** One buffer as large as all of them; -EFAULT or -EMSGSIZE. */
+/** One buffer as large as all of them: a single one itself. -EFAULT or -EMSGSIZE. */
 export function room(msg: MsgHdr): Uint8Array | number {
   const iov = checkIov(msg);
   if (typeof iov === 'number') return iov;
-  return new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
+  const only = iov.length === 1 ? iov[0] : undefined;
+  return only ?? new Uint8Array(iov.reduce((sum, part) => sum + part.length, 0));
 }
 
 /** Spreads what was received over the buffers and fills in the rest of `msg`; returns what recvmsg returns. */
@@ -311,7 +312,7 @@ export function scatter(
   let at = 0;
   for (const part of msg.msg_iov) {
     const end = Math.min(at + part.length, count);
-    part.set(bytes.subarray(at, end));
+    if (part !== bytes) part.set(bytes.subarray(at, end));
     at = end;
   }
   msg.msg_name = from.value;

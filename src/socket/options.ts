@@ -84,6 +84,23 @@ function changed(socket: Socket, change: Parameters<Socket['changeOptions']>[0])
   return 0;
 }
 
+function flag(
+  name:
+    | 'reuseAddress'
+    | 'reusePort'
+    | 'broadcast'
+    | 'keepAlive'
+    | 'recvTtl'
+    | 'recvTos'
+    | 'pktInfo'
+    | 'timestamp',
+): Option<Socket> {
+  return int(
+    socket => socket.options[name],
+    (socket, value) => changed(socket, { [name]: value !== 0 }),
+  );
+}
+
 function buffer(which: 'sndBuf' | 'rcvBuf', force: boolean): (socket: Socket, value: number) => number {
   return (socket, value) => {
     const { sysctl } = socket.context.host;
@@ -122,34 +139,11 @@ function hasInts(value: unknown, ...names: string[]): boolean {
 
 /** Of every socket. */
 const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
-  [
-    C.SO_REUSEADDR,
-    int(
-      socket => socket.options.reuseAddress,
-      (socket, value) => changed(socket, { reuseAddress: value !== 0 }),
-    ),
-  ],
-  [
-    C.SO_REUSEPORT,
-    int(
-      socket => socket.options.reusePort,
-      (socket, value) => changed(socket, { reusePort: value !== 0 }),
-    ),
-  ],
-  [
-    C.SO_BROADCAST,
-    int(
-      socket => socket.options.broadcast,
-      (socket, value) => changed(socket, { broadcast: value !== 0 }),
-    ),
-  ],
-  [
-    C.SO_KEEPALIVE,
-    int(
-      socket => socket.options.keepAlive,
-      (socket, value) => changed(socket, { keepAlive: value !== 0 }),
-    ),
-  ],
+  [C.SO_REUSEADDR, flag('reuseAddress')],
+  [C.SO_REUSEPORT, flag('reusePort')],
+  [C.SO_BROADCAST, flag('broadcast')],
+  [C.SO_KEEPALIVE, flag('keepAlive')],
+  [C.SO_TIMESTAMP, flag('timestamp')],
   [C.SO_TYPE, int(socket => socket.type)],
   [C.SO_PROTOCOL, int(socket => socket.protocol)],
   [C.SO_DOMAIN, int(socket => socket.family)],
@@ -177,6 +171,18 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
 ]);
 
 const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
+  [C.IP_PKTINFO, flag('pktInfo')],
+  [C.IP_RECVTTL, flag('recvTtl')],
+  [C.IP_RECVTOS, flag('recvTos')],
+  [
+    C.IP_RECVERR,
+    int(
+      socket => socket.options.recvErr,
+      // A stream has no error queue here.
+      (socket, value) =>
+        socket instanceof TcpSocket ? -ENOPROTOOPT : changed(socket, { recvErr: value !== 0 }),
+    ),
+  ],
   [C.IP_MTU, { get: socket => socket.pathMtu || new Errno(ENOTCONN) }],
   [
     C.IP_TTL,

@@ -1,5 +1,6 @@
 import { Ring } from '../base/ring.ts';
-import type { Env, Task } from '../core/env.ts';
+import type { Task } from '../core/env.ts';
+import type { Host } from '../core/host.ts';
 
 /** Something that was asleep and is to go on. */
 export interface Sleeper {
@@ -13,10 +14,12 @@ export interface Sleeper {
  */
 export class RunQueue {
   private readonly sleepers = new Ring<Sleeper>();
+  private readonly host: Host;
   private readonly task: Task;
 
-  constructor(env: Env) {
-    this.task = env.task(() => this.run());
+  constructor(host: Host) {
+    this.host = host;
+    this.task = host.env.task(() => this.run());
   }
 
   /** `sleeper` goes on soon. */
@@ -27,6 +30,7 @@ export class RunQueue {
 
   /** Those that were there when it began: who is woken meanwhile has to wait for the next run. */
   private run(): void {
+    this.host.refreshNow();
     for (let left = this.sleepers.length; left > 0; left--) this.sleepers.shift()?.resume();
     if (this.sleepers.length > 0) this.task.wakeAt(0);
   }

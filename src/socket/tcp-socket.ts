@@ -19,6 +19,7 @@ import {
   AF_UNSPEC,
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
+  MSG_ERRQUEUE,
   MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
@@ -200,6 +201,8 @@ export class TcpSocket extends Socket {
     from: Out<Sockaddr> | null,
   ): number {
     if ((flags & MSG_OOB) !== 0) return -EINVAL;
+    // A stream's errors come through its calls: its error queue is always empty.
+    if ((flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
     const { endpoint } = this;
     // A stream tells no sender (recv(2)): the caller's address stays as it is.
     if (from !== null) from.value = null;

@@ -30,7 +30,7 @@
  * | recv | sockfd, buf, len, flags |
  * | recvfrom | sockfd, buf, len, flags, src_addr, addrlen: [n] or null |
  * | read, write | fd, buf, count |
- * | sendmsg, recvmsg | sockfd, msg: { msg_name, msg_iov: [bytes ...], msg_flags }, flags |
+ * | sendmsg, recvmsg | sockfd, msg: { msg_name, msg_iov: [bytes ...], msg_control, msg_flags }, flags |
  * | shutdown | sockfd, how |
  * | close | fd |
  * | setsockopt, getsockopt | sockfd, level, optname, optval, optlen (getsockopt: [n]) |
@@ -41,6 +41,7 @@
  * | epoll_ctl | epfd, op, fd, event |
  * | epoll_wait | epfd, events: [{ events, data }], maxevents, timeout (ms) |
  *
+ * `msg_control` is there when recvmsg filled it in: [{ cmsg_level, cmsg_type, cmsg_data: an int or a struct } ...].
  * `buf` of a receiving call has the bytes that were received; of a failed one it is null.
  * @module
  */
@@ -54,8 +55,10 @@ import {
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
 } from './constants.ts';
+import type { ControlMessage } from './control.ts';
 import type { EpollEvent } from './epoll.ts';
 import * as N from './names.ts';
+import type { MsgHdr } from './ops.ts';
 import type { OptionValue } from './options.ts';
 import type { PollFd } from './poll.ts';
 import type { SockaddrInput } from './sockaddr.ts';
@@ -173,12 +176,7 @@ export function writeArgs(fd: number, buf: Uint8Array): CallArgs {
 }
 
 /** Of sendmsg and recvmsg; `length` is how many bytes of the buffers count. */
-export function msgArgs(
-  sockfd: number,
-  msg: { msg_name?: SockaddrInput | null; msg_iov: readonly Uint8Array[]; msg_flags?: number },
-  flags: number,
-  length: number,
-): CallArgs {
+export function msgArgs(sockfd: number, msg: MsgHdr, flags: number, length: number): CallArgs {
   let left = Math.max(0, length);
   const iov: CallValue[] = [];
   for (const part of Array.isArray(msg?.msg_iov) ? msg.msg_iov : []) {
@@ -186,12 +184,26 @@ export function msgArgs(
     iov.push(bytesValue(part, count));
     left -= count;
   }
-  const value: CallValue = {
-    msg_name: sockaddrValue(msg?.msg_name),
-    msg_iov: iov,
-    msg_flags: N.flagNames(msg?.msg_flags ?? 0, N.MSG_FLAGS),
-  };
+  const value: CallArgs = { msg_name: sockaddrValue(msg?.msg_name), msg_iov: iov };
+  const control = msg?.msg_control ?? [];
+  if (control.length > 0) value['msg_control'] = control.map(controlValue);
+  value['msg_flags'] = N.flagNames(msg?.msg_flags ?? 0, N.MSG_FLAGS);
   return { sockfd, msg: value, flags: N.flagNames(flags, N.MSG_FLAGS) };
+}
+
+function controlValue({ cmsg_level, cmsg_type, cmsg_data }: ControlMessage): CallValue {
+  const shown: CallArgs = {};
+  if (typeof cmsg_data === 'object') {
+    for (const [name, field] of Object.entries(cmsg_data as unknown as Record<string, unknown>)) {
+      if (name === 'offender') shown[name] = sockaddrValue(field as SockaddrInput | null);
+      else shown[name] = typeof field === 'number' ? field : String(field);
+    }
+  }
+  return {
+    cmsg_level: N.valueName(cmsg_level, N.LEVELS),
+    cmsg_type: N.optionName(cmsg_level, cmsg_type),
+    cmsg_data: typeof cmsg_data === 'number' ? cmsg_data : shown,
+  };
 }
 
 /** Of setsockopt and getsockopt. */

@@ -10,6 +10,7 @@ import { TcpEndpoint } from '../transport/tcp-endpoint.ts';
 import type { TcpLayer } from '../transport/tcp-layer.ts';
 import type { TcpListenerEndpoint } from '../transport/tcp-listener.ts';
 import { TimeWait } from '../transport/time-wait.ts';
+import type { UdpLayer } from '../udp/udp-layer.ts';
 
 /** One line of `ss -tino`. */
 export interface SocketRow {
@@ -31,6 +32,38 @@ export interface SocketRow {
   readonly congestion: string;
   /** TCP_INFO. */
   readonly info: { readonly [name: string]: number } | null;
+}
+
+/** One line of `ss -u`. */
+export interface DatagramRow {
+  /** As ss calls it: 'ESTAB' when it is connected to a peer. */
+  readonly state: 'UNCONN' | 'ESTAB';
+  /** Bytes of memory that the datagrams not read yet take. */
+  readonly recvQ: number;
+  readonly sendQ: number;
+  /** 'address:port' of both ends; '0.0.0.0:*' for no peer. */
+  readonly local: string;
+  readonly peer: string;
+}
+
+/** Every UDP socket of a stack that is bound to a port, by its address. */
+export function datagramRows(udp: UdpLayer): DatagramRow[] {
+  const rows: DatagramRow[] = [];
+  for (const endpoint of udp.ports.all()) {
+    const { localAddress, localPort, remoteAddress, remotePort } = endpoint;
+    rows.push({
+      state: remoteAddress === null ? 'UNCONN' : 'ESTAB',
+      recvQ: endpoint.queuedBytes,
+      sendQ: 0,
+      local: `${localAddress}:${localPort}`,
+      peer:
+        remoteAddress === null
+          ? `${localAddress.byteLength === 4 ? '0.0.0.0' : '[::]'}:*`
+          : `${remoteAddress}:${remotePort}`,
+    });
+  }
+  const key = (row: DatagramRow): string => `${row.local} ${row.peer}`;
+  return rows.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** Every TCP socket of a stack: listeners first, then the rest by their addresses. */

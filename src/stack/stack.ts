@@ -90,7 +90,7 @@ export class Stack {
       tcp: this.tcp,
       udp: this.udpLayer,
       ping: this.pingLayer,
-      runQueue: new RunQueue(this.host.env),
+      runQueue: new RunQueue(this.host),
     });
     if (iss !== undefined) this.tcp.chooseIss = iss;
     this.tcp.onWork = () => this.wakeAt(this.host.nowUs);

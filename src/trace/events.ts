@@ -162,7 +162,7 @@ export interface TcpTimerEvent extends ConnectionEventBase {
 /** A segment was sent again. */
 export interface TcpRetransmitEvent extends ConnectionEventBase {
   type: 'tcp:retransmit';
-  reason: 'rto' | 'fast' | 'syn' | 'syn-ack';
+  reason: 'rto' | 'fast' | 'probe' | 'syn' | 'syn-ack';
   seq: number;
   length: number;
   /** How many times this data has now been sent again. */
@@ -189,7 +189,7 @@ export interface NeighborEvent extends EventBase {
   to: string;
 }
 
-/** A faulty link did what it was told to do. `host` is the link's name. */
+/** A faulty link did what it was told to do, or a link had trouble of its own. `host` is the link's name. */
 export interface FaultEvent extends EventBase {
   type: 'fault';
   fault:
@@ -204,6 +204,8 @@ export interface FaultEvent extends EventBase {
     | 'drop';
   /** Bytes of the frame it happened to; 0 for the cable. */
   length: number;
+  /** One line of detail, where it helps: why a connection that frames travel in broke. */
+  detail?: string;
 }
 
 /** Everything that can be seen; `type` tells which event it is. */

@@ -3,6 +3,7 @@ import type { Host } from '../core/host.ts';
 import { type IcmpError, IPPROTO_UDP, type Route, type TransportProtocol } from '../core/network.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
 import type { ReadyListener } from '../core/readiness.ts';
+import { type DatagramSettings, defaultDatagramSettings, setsDontFragment } from '../datagram/settings.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import { AF_INET, type IpAddress } from '../wire/address.ts';
 import { ICMP4_PORT_UNREACHABLE, ICMP4_UNREACHABLE } from '../wire/icmp4.ts';
@@ -17,7 +18,6 @@ import {
   udpLength,
   udpSourcePort,
 } from '../wire/udp.ts';
-import { defaultUdpSettings, type UdpSettings } from './settings.ts';
 import { UdpEndpoint } from './udp-endpoint.ts';
 import { UdpPorts } from './udp-ports.ts';
 
@@ -33,14 +33,14 @@ export class UdpLayer implements TransportProtocol {
   readonly ip: IpLayer;
   readonly ports: UdpPorts;
   /** Settings of a fresh socket. */
-  readonly defaults: UdpSettings;
+  readonly defaults: DatagramSettings;
   /** What IP is told of the datagram being sent: one object for all, since IP does not keep it. */
-  private readonly sendOptions = { ttl: 0, tos: 0, dontFragment: false };
+  private readonly sendOptions = { ttl: 0, tos: 0, dontFragment: false, ignorePathMtu: false };
 
   constructor(host: Host, ip: IpLayer) {
     this.host = host;
     this.ip = ip;
-    this.defaults = defaultUdpSettings(host.sysctl);
+    this.defaults = defaultDatagramSettings(host.sysctl);
     this.ports = new UdpPorts(host.newHash());
     ip.register(this);
   }
@@ -122,18 +122,14 @@ export class UdpLayer implements TransportProtocol {
     endpoint.enqueue(copy);
   }
 
-  /** An ICMP error about a datagram of ours: it becomes the connected socket's pending error. */
+  /** An ICMP error about a datagram of ours: its socket is told, if it wants to know. */
   error(error: IcmpError): void {
     if (error.end - error.offset < UDP_HEADER_LENGTH) return;
     const { view } = error.packet;
     const sport = udpSourcePort(view, error.offset);
     const dport = udpDestinationPort(view, error.offset);
     const endpoint = this.ports.lookup(error.dst, dport, error.src, sport);
-    if (endpoint === null) return;
-    const tooBig = error.errno === EMSGSIZE;
-    if (tooBig && endpoint.settings.mtuDiscover === 'dont') return;
-    if (tooBig) this.ip.learnPathMtu(error.dst, error.mtu);
-    if (endpoint.remoteAddress !== null && (tooBig || error.fatal)) endpoint.fail(error.errno);
+    endpoint?.hear(error, dport, error.offset + UDP_HEADER_LENGTH);
   }
 
   /** Sends bytes[start, end) as one datagram over `route`; returns 0 or -errno. */
@@ -150,8 +146,9 @@ export class UdpLayer implements TransportProtocol {
     if (route.kind === 'broadcast' && !from.settings.broadcast) return -EACCES;
     const length = payload + UDP_HEADER_LENGTH;
     const ipLength = length + ipHeaderLength(route.destination);
-    const dontFragment = this.dontFragment(from.settings, ipLength, route.mtu);
-    if (dontFragment && ipLength > route.mtu) return -EMSGSIZE;
+    const mtu = from.mtuOf(route);
+    const dontFragment = setsDontFragment(from.settings, ipLength, mtu);
+    if (dontFragment && ipLength > mtu) return from.tooBig(route);
     const packet = this.host.pool.take(ipLength);
     if (packet === null) {
       this.host.mib.Udp.SndbufErrors++;
@@ -162,13 +159,14 @@ export class UdpLayer implements TransportProtocol {
     sendOptions.ttl = from.settings.ttl;
     sendOptions.tos = from.settings.tos;
     sendOptions.dontFragment = dontFragment;
+    sendOptions.ignorePathMtu = from.settings.mtuDiscover === 'probe';
     const result = this.ip.send(packet, route, IPPROTO_UDP, sendOptions);
     if (result >= 0) {
       this.host.mib.Udp.OutDatagrams++;
     } else if (result === -ENOBUFS) {
       // A queue that is full is not the sender's error unless it asked for IP_RECVERR: the network may lose datagrams.
       this.host.mib.Udp.SndbufErrors++;
-      return 0;
+      return from.settings.recvErr ? result : 0;
     }
     return Math.min(result, 0);
   }
@@ -194,11 +192,6 @@ export class UdpLayer implements TransportProtocol {
       start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end),
       packet.payload,
     );
-  }
-
-  private dontFragment(settings: UdpSettings, ipLength: number, mtu: number): boolean {
-    if (settings.mtuDiscover === 'want') return ipLength <= mtu;
-    return settings.mtuDiscover !== 'dont';
   }
 }
 

@@ -18,7 +18,7 @@ export function eventLines(): (event: TraceEvent) => string {
   return event => {
     startUs ??= event.atUs;
     const time = ((event.atUs - startUs) / 1e6).toFixed(6).padStart(13);
-    const what = event.type === 'packet' ? packetText(event, dump(event)[0] ?? '') : textOf(event);
+    const what = event.type === 'packet' ? packetText(event, dump(event)[0] ?? '') : eventText(event);
     return `${time}  ${event.host.padEnd(HOST_WIDTH)}  ${what}`;
   };
 }
@@ -28,7 +28,8 @@ function packetText(event: TraceEvent & { type: 'packet' }, line: string): strin
   return `${arrow} ${event.netif}  ${line.replace(/^\S+ /, '')}`;
 }
 
-function textOf(event: Exclude<TraceEvent, { type: 'packet' }>): string {
+/** What happened, without the time and the host, for every event but a packet. */
+export function eventText(event: Exclude<TraceEvent, { type: 'packet' }>): string {
   switch (event.type) {
     case 'call':
       return `${event.process === '' ? '' : `${event.process}: `}${formatStrace(event, { column: 0 })}`;

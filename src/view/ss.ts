@@ -5,6 +5,8 @@
 
 /** One socket, as plain values. */
 export interface SocketRow {
+  /** 'tcp', 'udp': shown when asked for. */
+  readonly netid?: string;
   /** RFC 9293's name: 'ESTABLISHED', 'TIME_WAIT', 'LISTEN' ... */
   readonly state: string;
   /** Bytes not read yet; of a listener: connections in the accept queue. */
@@ -33,27 +35,44 @@ export interface SocketTimer {
   readonly retransmits: number;
 }
 
+/** What is shown of each socket. */
+export interface SocketsOptions {
+  /** tcp_info, indented below (ss -i); shown when not given. */
+  readonly info?: boolean;
+  /** The timer (ss -o); shown when not given. */
+  readonly timer?: boolean;
+  /** Which protocol it is, in the first column, as ss does when it lists several; not shown when not given. */
+  readonly netid?: boolean;
+}
+
 /** The table: a heading, a line for each socket, and its tcp_info indented below. */
-export function formatSockets(rows: readonly SocketRow[]): string[] {
+export function formatSockets(rows: readonly SocketRow[], options: SocketsOptions = {}): string[] {
+  const { info: showInfo = true, timer: showTimer = true, netid = false } = options;
   const cells = rows.map(row => [
+    ...(netid ? [row.netid ?? ''] : []),
     STATES[row.state] ?? row.state,
     String(row.recvQ),
     String(row.sendQ),
     row.local,
     row.peer,
   ]);
-  const table = [['State', 'Recv-Q', 'Send-Q', 'Local Address:Port', 'Peer Address:Port'], ...cells];
-  const widths = [0, 1, 2, 3, 4].map(column => Math.max(...table.map(line => (line[column] ?? '').length)));
-  const format = (line: string[], tail: string): string => {
-    const [state = '', recvQ = '', sendQ = '', local = '', peer = ''] = line.map((cell, column) =>
-      column === 3 ? cell.padStart(widths[3] ?? 0) : cell.padEnd(widths[column] ?? 0),
+  const heading = ['State', 'Recv-Q', 'Send-Q', 'Local Address:Port', 'Peer Address:Port'];
+  const table = [netid ? ['Netid', ...heading] : heading, ...cells];
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map(line => (line[column] ?? '').length)),
+  );
+  // The local address stands at the right, so that the colons of the ports meet.
+  const rightColumn = netid ? 4 : 3;
+  const format = (line: readonly string[], tail: string): string => {
+    const padded = line.map((cell, column) =>
+      column === rightColumn ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
     );
-    return `${state} ${recvQ} ${sendQ} ${local} ${peer} ${tail}`.trimEnd();
+    return `${padded.join(' ')} ${tail}`.trimEnd();
   };
   const lines = [format(table[0] ?? [], 'Process')];
   rows.forEach((row, index) => {
-    lines.push(format(cells[index] ?? [], formatTimer(row.timer)));
-    const info = formatTcpInfo(row);
+    lines.push(format(cells[index] ?? [], showTimer ? formatTimer(row.timer) : ''));
+    const info = showInfo ? formatTcpInfo(row) : '';
     if (info !== '') lines.push(`\t ${info}`);
   });
   return lines;

@@ -115,8 +115,40 @@ function formatMessage(msg: { [name: string]: CallValue }, limit: number): strin
   const length = name === null ? 0 : isInet6(name) ? 28 : 16;
   return (
     `{msg_name=${formatValue(name, limit)}, msg_namelen=${length}, msg_iov=[${parts.join(', ')}], ` +
-    `msg_iovlen=${iov.length}, msg_controllen=0, msg_flags=${formatValue(msg['msg_flags'] ?? '0', limit)}}`
+    `msg_iovlen=${iov.length}, ${formatControl(msg['msg_control'])}, ` +
+    `msg_flags=${formatValue(msg['msg_flags'] ?? '0', limit)}}`
   );
+}
+
+/** Bytes of struct cmsghdr, and what data is rounded up to behind it. */
+const CMSG_HEADER = 16;
+const CMSG_ALIGN = 8;
+
+function formatControl(control: CallValue | undefined): string {
+  if (!Array.isArray(control)) return 'msg_controllen=0';
+  let length = 0;
+  const parts = (control as { [name: string]: CallValue }[]).map(message => {
+    const { cmsg_level, cmsg_type, cmsg_data = null } = message;
+    const size = CMSG_HEADER + controlLength(cmsg_type, cmsg_data);
+    length += Math.ceil(size / CMSG_ALIGN) * CMSG_ALIGN;
+    const data =
+      typeof cmsg_data === 'number'
+        ? `[${cmsg_type === 'IP_TOS' ? hex(cmsg_data) : cmsg_data}]`
+        : formatValue(cmsg_data, 0);
+    return `{cmsg_len=${size}, cmsg_level=${cmsg_level}, cmsg_type=${cmsg_type}, cmsg_data=${data}}`;
+  });
+  return `msg_control=[${parts.join(', ')}], msg_controllen=${length}`;
+}
+
+/** The size of the C type: int (IP_TOS: a byte), in_pktinfo, timeval, sock_extended_err and a sockaddr_in. */
+function controlLength(type: CallValue | undefined, data: CallValue): number {
+  if (typeof data !== 'object' || data === null) return type === 'IP_TOS' ? 1 : 4;
+  if ('ee_errno' in data) return 32;
+  return 'ipi_addr' in data ? 12 : 16;
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`;
 }
 
 function isInet6(address: CallValue): boolean {

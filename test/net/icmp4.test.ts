@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, EPROTO } from '../../src/base/errno.ts';
+import { emitIcmp4, ICMP4_ECHO } from '../../src/wire/icmp4.ts';
 import { frame, type Ipv4Spec, icmp, ipv4 } from './craft.ts';
 import { advance, introduce, ip, ManualEnv, pair, settle, TestHost, TestLink } from './harness.ts';
 
@@ -145,26 +146,49 @@ test('errors that quote too little, somebody else’s packet, or a later fragmen
   assert.equal(heard(3, 3, 0, {}, 10).mib.Icmp.InErrors, 1);
 });
 
-test('a ping client hears replies and errors', () => {
+/** Sends an echo request with this many bytes of data, as a ping socket does. */
+function echo(host: TestHost, destination: string, dataLength: number): number {
+  const packet = host.host.pool.take(8 + dataLength);
+  assert.ok(packet);
+  packet.l4 = packet.start;
+  packet.end = packet.l4 + 8 + dataLength;
+  packet.bytes.fill(0, packet.l4, packet.end);
+  emitIcmp4(packet.view, packet.l4, ICMP4_ECHO, 0, 7 << 16);
+  return host.ip.sendIcmp(packet, host.route(destination), { ttl: 64, tos: 0, dontFragment: false });
+}
+
+test('whoever pings hears replies and errors', () => {
   const world = pair();
   introduce(world);
   const { a, b } = world;
   const replies: string[] = [];
-  const errors: number[] = [];
-  const listener = {
-    echoReply: (packet: { src: { toString(): string }; l4: number; end: number }) =>
-      replies.push(`${packet.src} ${packet.end - packet.l4}`),
-    error: ({ errno }: { errno: number }) => errors.push(errno),
+  const errors: { errno: number; type: number; code: number; offender: string }[] = [];
+  a.ip.ping = {
+    reply: packet => {
+      replies.push(`${packet.src} ${packet.end - packet.l4}`);
+      packet.release();
+    },
+    error: ({ errno, type, code, offender }) =>
+      errors.push({ errno, type, code, offender: String(offender) }),
   };
-  a.ip.pingListeners.add(listener);
-  assert.equal(a.ip.sendEcho(a.route('10.0.0.2'), 7, 1, new Uint8Array(56)), 0);
+  assert.equal(echo(a, '10.0.0.2', 56), 0);
   settle(a, b);
   assert.deepEqual(replies, ['10.0.0.2 64']);
   world.linkA.lose = () => true;
-  a.ip.sendEcho(a.route('10.0.0.9'), 7, 2, new Uint8Array(56));
+  echo(a, '10.0.0.9', 56);
   advance(4 * SECOND, a, b);
-  assert.deepEqual(errors, [EHOSTUNREACH]);
+  assert.deepEqual(errors, [{ errno: EHOSTUNREACH, type: 3, code: 1, offender: '10.0.0.1' }]);
   assert.equal(a.host.mib.Icmp.OutEchos, 2);
+});
+
+test('a reply that nobody waits for is dropped', () => {
+  const world = pair();
+  introduce(world);
+  const { a, b } = world;
+  echo(a, '10.0.0.2', 56);
+  settle(a, b);
+  assert.equal(a.host.mib.Icmp.InEchoReps, 1);
+  assert.equal(a.host.pool.inUse, 0);
 });
 
 test('a ping larger than the MTU goes and comes in fragments', () => {
@@ -172,14 +196,14 @@ test('a ping larger than the MTU goes and comes in fragments', () => {
   introduce(world);
   const { a, b } = world;
   let length = 0;
-  a.ip.pingListeners.add({
-    echoReply: packet => {
+  a.ip.ping = {
+    reply: packet => {
       length = packet.end - packet.l4;
+      packet.release();
     },
     error: () => assert.fail(),
-  });
-  const options = { ttl: 64, tos: 0, dontFragment: false };
-  assert.equal(a.ip.sendEcho(a.route('10.0.0.2'), 7, 1, new Uint8Array(9000), options), 0);
+  };
+  assert.equal(echo(a, '10.0.0.2', 9000), 0);
   settle(a, b);
   assert.equal(length, 9008);
 });

@@ -16,7 +16,7 @@ export function udpSys(host: UdpHost): Sys {
     tcp,
     udp: host.udp,
     ping: new PingLayer(host.host, host.ip),
-    runQueue: new RunQueue(host.host.env),
+    runQueue: new RunQueue(host.host),
   });
 }
 

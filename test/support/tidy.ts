@@ -14,10 +14,13 @@ const ORDER = [
   'link',
   'net',
   'tcp',
+  'datagram',
   'udp',
+  'icmp',
   'transport',
   'socket',
   'stack',
+  'tools',
   'http',
   'sim',
   'scenes',
@@ -38,6 +41,7 @@ const PACKAGES: Record<string, readonly string[]> = {
   'http-parser-js': ['http'],
   mrmime: ['http'],
   commander: ['cli'],
+  koffi: ['node'],
 };
 
 /** Global names that would tie the core to one runtime, to the wall clock or to chance. */

@@ -12,7 +12,8 @@ import {
   EPIPE,
 } from '../../src/base/errno.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../../src/core/readiness.ts';
-import type { UdpEndpoint, UdpSource } from '../../src/udp/udp-endpoint.ts';
+import { datagramInfo } from '../../src/datagram/received.ts';
+import type { UdpEndpoint } from '../../src/udp/udp-endpoint.ts';
 import { UDP_MAX_V4 } from '../../src/udp/udp-layer.ts';
 import { ANY_V4, BROADCAST_V4 } from '../../src/wire/address.ts';
 import { parseIpv4 } from '../../src/wire/ipv4.ts';
@@ -23,7 +24,7 @@ import { bytes, ip, Listening, twoHosts, type UdpHost } from './fixture.ts';
 function received(endpoint: UdpEndpoint): string[] {
   const texts: string[] = [];
   const buffer = new Uint8Array(70000);
-  const from: UdpSource = { address: ANY_V4, port: 0 };
+  const from = datagramInfo();
   for (;;) {
     const length = endpoint.read(buffer, 0, buffer.length, false, from);
     if (length < 0) return texts;

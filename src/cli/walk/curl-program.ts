@@ -25,7 +25,7 @@ import {
 } from '../../socket/constants.ts';
 import type { OptionValue } from '../../socket/options.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
-import { check } from './check.ts';
+import { check } from '../check.ts';
 
 /** Seconds of silence before a keepalive probe, and between probes: curl's defaults. */
 const KEEPALIVE_SECONDS = 60;

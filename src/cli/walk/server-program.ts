@@ -9,7 +9,7 @@ import { serveHttp } from '../../http/server.ts';
 import { serveFiles } from '../../http/static.ts';
 import type { Sys } from '../../socket/calls.ts';
 import { AF_INET, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../socket/constants.ts';
-import { check } from './check.ts';
+import { check } from '../check.ts';
 
 /** nginx's backlog. */
 const BACKLOG = 511;

@@ -8,6 +8,9 @@ import type { Rng } from '../../base/rng.ts';
 import {
   IP_MTU_DISCOVER,
   IP_PMTUDISC_DONT,
+  IP_RECVERR,
+  IPPROTO_ICMP,
+  MSG_ERRQUEUE,
   SHUT_WR,
   SO_LINGER,
   SOCK_DGRAM,
@@ -18,7 +21,8 @@ import {
   TCP_NODELAY,
 } from '../../socket/constants.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { AF_INET, IpAddress } from '../../wire/address.ts';
+import { AF_INET } from '../../wire/address.ts';
+import { ICMP4_ECHO } from '../../wire/icmp4.ts';
 
 /** Connections that a talker keeps at once. */
 const TALKS = 6;
@@ -37,6 +41,7 @@ export class Talker {
   private readonly rng: Rng;
   private talks: Talk[] = [];
   private readonly datagrams: number;
+  private readonly pings: number;
   private readonly buffer = new Uint8Array(8192);
 
   constructor(stack: Stack, peer: string, ports: readonly number[], datagramPort: number, rng: Rng) {
@@ -47,7 +52,11 @@ export class Talker {
     this.rng = rng;
     this.datagrams = stack.sys.socket(AF_INET, SOCK_DGRAM);
     // Datagrams that are too big for a frame are to go out in fragments.
-    stack.sys.setsockopt(this.datagrams, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    this.pings = stack.sys.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+    for (const fd of [this.datagrams, this.pings]) {
+      stack.sys.setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+      stack.sys.setsockopt(fd, SOL_IP, IP_RECVERR, 1);
+    }
   }
 
   /** Opens, reads, writes, ends; now and then a ping, a datagram, a forgotten neighbour. */
@@ -68,7 +77,11 @@ export class Talker {
   }
 
   private readDatagrams(): void {
-    while (this.stack.sys.recv(this.datagrams, this.buffer) >= 0);
+    const { sys } = this.stack;
+    for (const fd of [this.datagrams, this.pings]) {
+      while (sys.recv(fd, this.buffer) >= 0);
+      while (sys.recvmsg(fd, { msg_iov: [this.buffer] }, MSG_ERRQUEUE) >= 0);
+    }
   }
 
   private open(): void {
@@ -106,12 +119,11 @@ export class Talker {
   }
 
   private ping(): void {
-    const { ip } = this.stack;
-    const address = IpAddress.parse(this.peer);
-    const route = address === null ? -1 : ip.route(address, null);
-    if (typeof route === 'number') return;
-    const data = this.buffer.subarray(0, this.rng.pick([0, 56, 1472, 3000]));
-    ip.sendEcho(route, 7, this.rng.below(65536), data, { ttl: 64, tos: 0, dontFragment: false });
+    const message = this.buffer.subarray(0, 8 + this.rng.pick([0, 56, 1472, 3000]));
+    const sequence = this.rng.below(65536);
+    message.set([ICMP4_ECHO, 0, 0, 0, 0, 0, sequence >> 8, sequence & 0xff]);
+    this.stack.sys.sendto(this.pings, message, 0, { address: this.peer, port: 0 });
+    this.readDatagrams();
   }
 }
 

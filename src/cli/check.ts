@@ -1,5 +1,5 @@
-import { strerror } from '../../base/errno.ts';
-import { Failure } from '../failure.ts';
+import { strerror } from '../base/errno.ts';
+import { Failure } from './failure.ts';
 
 /** The result of a call that must not fail. */
 export function check(call: string, result: number): number {

@@ -1,30 +1,39 @@
 import { EAGAIN, EINVAL, EMSGSIZE, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
-import { IPPROTO_UDP } from '../core/network.ts';
-import type { MtuDiscover, UdpSettings } from '../udp/settings.ts';
-import type { UdpEndpoint, UdpSource } from '../udp/udp-endpoint.ts';
-import { ANY_V4 } from '../wire/address.ts';
-import { AF_UNSPEC, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM } from './constants.ts';
+import { IPPROTO_ICMP } from '../core/network.ts';
+import type { DatagramEndpoint } from '../datagram/datagram-endpoint.ts';
+import { datagramInfo, SO_EE_ORIGIN_LOCAL } from '../datagram/received.ts';
+import type { DatagramSettings, MtuDiscover } from '../datagram/settings.ts';
+import { AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM } from './constants.ts';
+import { addControl, errorControl, MessageOut } from './control.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
-import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
+import {
+  DEFAULT_SOCKET_OPTIONS,
+  Socket,
+  type SocketContext,
+  type SocketOptions,
+  type TransportSettings,
+} from './socket.ts';
 
 /** By IP_PMTUDISC_*; those beyond never set DF. */
 const MTU_DISCOVER: readonly MtuDiscover[] = ['dont', 'want', 'do', 'probe'];
 
-/** A SOCK_DGRAM socket. */
-export class UdpSocket extends Socket {
-  readonly endpoint: UdpEndpoint;
+const PING_OPTIONS: SocketOptions = { ...DEFAULT_SOCKET_OPTIONS, reuseAddress: true };
 
-  constructor(context: SocketContext, family: number) {
+/** A SOCK_DGRAM socket: UDP, or ICMP echo. */
+export class DgramSocket extends Socket {
+  readonly endpoint: DatagramEndpoint;
+  override readonly protocol: number;
+
+  /** `protocol` is IPPROTO_UDP or IPPROTO_ICMP. */
+  constructor(context: SocketContext, family: number, protocol: number) {
     super(context, family);
-    this.endpoint = context.udp.open(this);
+    this.protocol = protocol;
+    this.endpoint = (protocol === IPPROTO_ICMP ? context.ping : context.udp).open(this);
+    if (this.endpoint.settings.reuseAddress) this.options = PING_OPTIONS;
   }
 
   override get type(): number {
     return SOCK_DGRAM;
-  }
-
-  override get protocol(): number {
-    return IPPROTO_UDP;
   }
 
   override get transport(): TransportSettings {
@@ -70,16 +79,41 @@ export class UdpSocket extends Socket {
     from: Out<Sockaddr> | null,
   ): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if ((flags & MSG_ERRQUEUE) !== 0) return this.receiveError(into, start, end, flags, from);
     const { endpoint } = this;
     const error = endpoint.takeError();
     if (error !== 0) return -error;
-    const source: UdpSource | null = from === null ? null : { address: ANY_V4, port: 0 };
-    const length = endpoint.read(into, start, end, (flags & MSG_PEEK) !== 0, source);
+    const info = from === null ? null : datagramInfo();
+    const length = endpoint.read(into, start, end, (flags & MSG_PEEK) !== 0, info);
     if (length < 0) return endpoint.eof ? 0 : -EAGAIN;
-    if (from !== null && source !== null) {
-      from.value = { family: source.address.family, address: source.address, port: source.port };
+    if (from !== null && info !== null) {
+      from.value = { family: info.address.family, address: info.address, port: info.port };
+      if (from instanceof MessageOut) addControl(from.control, this.options, info, endpoint.ip);
     }
     return (flags & MSG_TRUNC) !== 0 ? length : Math.min(length, end - start);
+  }
+
+  /** MSG_ERRQUEUE: what came back of the datagram, where it was sent to, and why it failed. */
+  private receiveError(
+    into: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    from: Out<Sockaddr> | null,
+  ): number {
+    const { endpoint, family } = this;
+    const error = endpoint.readError();
+    if (error === null) return -EAGAIN;
+    const { data, destination: address, port, received } = error;
+    const count = Math.min(data.length, end - start);
+    into.set(data.subarray(0, count), start);
+    if (from !== null) from.value = { family, address, port };
+    if (from instanceof MessageOut) {
+      from.flags |= MSG_ERRQUEUE;
+      if (error.origin !== SO_EE_ORIGIN_LOCAL) addControl(from.control, this.options, received, endpoint.ip);
+      from.control.push(errorControl(error));
+    }
+    return (flags & MSG_TRUNC) !== 0 ? data.length : count;
   }
 
   override shutdown(read: boolean, write: boolean): number {
@@ -126,13 +160,20 @@ export class UdpSocket extends Socket {
   }
 
   /** Changes settings of this socket alone. */
-  change(change: Partial<UdpSettings>): void {
+  change(change: Partial<DatagramSettings>): void {
     this.endpoint.settings = { ...this.endpoint.settings, ...change };
   }
 
   override optionsChanged(): void {
-    const { reuseAddress, reusePort, broadcast, mtuDiscover } = this.options;
-    this.change({ reuseAddress, reusePort, broadcast, mtuDiscover: MTU_DISCOVER[mtuDiscover] ?? 'dont' });
+    const { reuseAddress, reusePort, broadcast, mtuDiscover, recvErr } = this.options;
+    this.change({
+      reuseAddress,
+      reusePort,
+      broadcast,
+      mtuDiscover: MTU_DISCOVER[mtuDiscover] ?? 'dont',
+      recvErr,
+    });
+    if (!recvErr) this.endpoint.clearErrors();
   }
 
   protected override release(): void {

@@ -4,13 +4,13 @@ import type { Sysctl } from '../core/sysctl.ts';
 export type MtuDiscover = 'dont' | 'want' | 'do' | 'probe';
 
 /**
- * What setsockopt can change on a UDP socket. Shared by all sockets that never called setsockopt: to change one,
+ * What setsockopt can change on a datagram socket. Shared by all sockets that never called setsockopt: to change one,
  * replace the object by a copy.
  */
-export interface UdpSettings {
+export interface DatagramSettings {
   /** SO_REUSEADDR: others that set it too may bind the same address and port. */
   readonly reuseAddress: boolean;
-  /** SO_REUSEPORT: the same, and datagrams are spread over the sockets. */
+  /** SO_REUSEPORT: the same, and datagrams are spread over the sockets. UDP only. */
   readonly reusePort: boolean;
   /** SO_BROADCAST: sending to a broadcast address is allowed. */
   readonly broadcast: boolean;
@@ -19,14 +19,16 @@ export interface UdpSettings {
   readonly tos: number;
   /** IP_MTU_DISCOVER. */
   readonly mtuDiscover: MtuDiscover;
+  /** IP_RECVERR: every error is told, and its details wait in the error queue. */
+  readonly recvErr: boolean;
   /** SO_SNDBUF as getsockopt shows it. Kept only: a datagram leaves at once or not at all. */
   readonly sndBuf: number;
-  /** SO_RCVBUF as getsockopt shows it: bytes of packet memory that may wait to be read. */
+  /** SO_RCVBUF as getsockopt shows it: bytes of memory that datagrams and errors which wait to be read may take. */
   readonly rcvBuf: number;
 }
 
 /** The settings of a fresh socket under these sysctls. */
-export function defaultUdpSettings(sysctl: Sysctl): UdpSettings {
+export function defaultDatagramSettings(sysctl: Sysctl): DatagramSettings {
   return {
     reuseAddress: false,
     reusePort: false,
@@ -34,7 +36,14 @@ export function defaultUdpSettings(sysctl: Sysctl): UdpSettings {
     ttl: sysctl.ip_default_ttl,
     tos: 0,
     mtuDiscover: 'want',
+    recvErr: false,
     sndBuf: sysctl.wmem_default,
     rcvBuf: sysctl.rmem_default,
   };
+}
+
+/** Whether DF is set on an IP packet of `length` bytes when the path takes `mtu`. */
+export function setsDontFragment(settings: DatagramSettings, length: number, mtu: number): boolean {
+  if (settings.mtuDiscover === 'want') return length <= mtu;
+  return settings.mtuDiscover !== 'dont';
 }

@@ -1,0 +1,67 @@
+/**
+ * A stack on a real network for as long as a command runs.
+ * @module
+ */
+import type { Env } from '../../core/env.ts';
+import type { Stack } from '../../stack/stack.ts';
+import type { OpenDevice } from './device.ts';
+import { Lifetime } from './lifetime.ts';
+import { type HostOptions, type HostPlan, planOf } from './options.ts';
+
+/** What a command has to work with. */
+export interface CommandHost {
+  readonly stack: Stack;
+  readonly env: Env;
+  readonly plan: HostPlan;
+  /** The address of this stack, '10.65.0.2'. */
+  readonly address: string;
+  /** The kernel's side of the device, '10.65.0.1/24'; null when it has none. */
+  readonly kernelSide: string | null;
+  /** Aborts when the command is to end (Ctrl-C): it may then say its last words and return. */
+  readonly signal: AbortSignal;
+  /** Says how the stack can be reached: of a server, once it listens. Said once. */
+  announce(): void;
+  /** Ends the command from outside of its promise, as a closed output does. */
+  end(reason: unknown): void;
+}
+
+/** How a command's host differs from another's. */
+export interface HostSetup {
+  /** Its name, as others see it: 'serve'. */
+  readonly name: string;
+  /**
+   * Of a server: what to tell the user to reach, 'http://10.65.0.2/', when it calls `announce`. Else the addresses are
+   * said at once.
+   */
+  readonly reach?: (address: string) => string;
+  /** Whether the command returns by itself, soon, once the signal has aborted. Default: it is not waited for. */
+  readonly lastWords?: boolean;
+  /** What opens the device; the Linux drivers when not given. */
+  readonly open?: OpenDevice;
+}
+
+/**
+ * Makes the device and a stack on it, runs `command`, and removes what was made: also on a signal, an error that nobody
+ * caught, or when nobody reads the output any more. Throws a Failure for what cannot be made, and what the command
+ * throws.
+ */
+export async function withHost<T>(
+  options: HostOptions,
+  setup: HostSetup,
+  command: (host: CommandHost) => Promise<T>,
+): Promise<T> {
+  const plan = planOf(options);
+  // Loaded only now: complaints about the command line come at once.
+  const { openHost, leave } = await import('./open-host.ts');
+  const life = new Lifetime();
+  try {
+    const host = await openHost(plan, setup, life);
+    try {
+      return await life.run(command(host), setup.lastWords ?? false);
+    } finally {
+      await leave(host.stack);
+    }
+  } finally {
+    life.close();
+  }
+}

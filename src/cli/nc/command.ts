@@ -1,0 +1,91 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { IpAddress } from '../../wire/address.ts';
+import { EXIT_USAGE, Failure } from '../failure.ts';
+import { addHostOptions, type HostOptions, parseHost, parseInteger, parsePort } from '../host/options.ts';
+import { withHost } from '../host/with-host.ts';
+import type { NcSettings } from './nc.ts';
+
+interface NcOptions extends HostOptions {
+  readonly listen?: true;
+  readonly udp?: true;
+  readonly verbose?: true;
+  readonly wait?: number;
+}
+
+const SECONDS_MAX = 86_400;
+
+/** `ethertype nc`. */
+export function ncCommand(): Command {
+  const command = new Command('nc')
+    .summary('connect standard input and output to a connection on a real network')
+    .description(
+      'Sends standard input to a TCP or UDP peer and writes what comes back to standard output. The end of standard ' +
+        'input closes our direction of a TCP connection; the command ends when both directions are closed.',
+    )
+    .usage('[options] <host> <port>\n       ethertype nc [options] -l <port>')
+    .argument('<host>', 'an IP address; with -l the port')
+    .argument('[port]')
+    .option('-l, --listen', 'wait for one peer instead')
+    .option('-u, --udp', 'UDP; without -l it ends a second after the end of standard input, see -w')
+    .option('-v, --verbose', 'say who is connected')
+    .option(
+      '-w, --wait <seconds>',
+      'give up connecting, and end, when nothing was sent or received for so long',
+      parseInteger(1, SECONDS_MAX),
+    );
+  return addHostOptions(command)
+    .helpOption('-h, --help', 'print this help')
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ echo hello | sudo npx ethertype nc 10.65.0.1 7000
+  $ sudo npx ethertype nc -l 7000 --tap tap1 --address 10.66.0.2/24
+
+Exit status: 0 when both directions were closed, 1 when the connection could not be made or broke, 2 for a wrong
+command line.`,
+    )
+    .action(nc);
+}
+
+async function nc(first: string, second: string | undefined, options: NcOptions): Promise<void> {
+  const settings = settingsOf(first, second, options);
+  const { port } = settings;
+  const setup =
+    settings.peer === null
+      ? { name: 'nc', reach: (address: string) => `${address} port ${port}${settings.udp ? ' (UDP)' : ''}` }
+      : { name: 'nc' };
+  await withHost(options, setup, async host => {
+    const { runNc, standardInputOutput } = await import('./nc.ts');
+    const streams = standardInputOutput(() => host.announce());
+    try {
+      await runNc(host.stack.sys.as('nc'), settings, streams);
+    } finally {
+      streams.close();
+    }
+  });
+}
+
+function settingsOf(first: string, second: string | undefined, options: NcOptions): NcSettings {
+  const { listen = false, udp = false, verbose = false, wait = null } = options;
+  const common = { udp, verbose, waitSeconds: wait };
+  if (listen) {
+    if (second !== undefined) throw new Failure('-l takes a port only (see ethertype --help)', EXIT_USAGE);
+    return { ...common, peer: null, port: argument('port', first, parsePort) };
+  }
+  if (second === undefined) throw new Failure("missing argument 'port' (see ethertype --help)", EXIT_USAGE);
+  const peer: IpAddress = argument('host', first, parseHost);
+  return { ...common, peer: String(peer), port: argument('port', second, parsePort) };
+}
+
+/** An argument whose meaning depends on an option: commander cannot parse it. */
+function argument<T>(name: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    const why = error.message.replace(/\.$/, '');
+    throw new Failure(`argument '${name}': '${text}' is invalid. ${why} (see ethertype --help)`, EXIT_USAGE);
+  }
+}

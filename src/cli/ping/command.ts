@@ -1,0 +1,100 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { PingOptions } from '../../tools/ping.ts';
+import type { IpAddress } from '../../wire/address.ts';
+import { SilentExit } from '../failure.ts';
+import { addHostOptions, type HostOptions, parseHost, parseInteger } from '../host/options.ts';
+import { withHost } from '../host/with-host.ts';
+import { parseMicroseconds } from '../units.ts';
+
+interface PingCommandOptions extends HostOptions {
+  readonly count?: number;
+  readonly interval?: number;
+  readonly size?: number;
+  readonly flood?: true;
+  readonly timeout?: number;
+  readonly deadline?: number;
+  readonly ttl?: number;
+  readonly tos?: number;
+  readonly pmtudisc?: 'do' | 'want' | 'dont';
+  readonly broadcast?: true;
+  readonly outstanding?: true;
+}
+
+const COUNT_MAX = 1e12;
+/** The largest IPv4 packet less its header and that of ICMP. */
+const SIZE_MAX = 65507;
+
+/** `ethertype ping`. */
+export function pingCommand(): Command {
+  const command = new Command('ping')
+    .summary('ask a host on a real network for echo replies')
+    .description(
+      'Sends ICMP echo requests and prints what comes back, in the lines of iputils. It goes on until Ctrl-C, which ' +
+        'prints the statistics, or for as many as -c says.',
+    )
+    .argument('<host>', 'an IP address', parseHost)
+    .option('-c, --count <number>', 'end after so many answers', parseInteger(1, COUNT_MAX))
+    .option('-i, --interval <seconds>', 'between two requests (default: 1)', parseSeconds)
+    .option('-s, --size <bytes>', 'data in a request (default: 56)', parseInteger(0, SIZE_MAX))
+    .option('-f, --flood', 'as fast as the answers come: a dot for each request, taken away by its answer')
+    .option('-W, --timeout <seconds>', 'how long to wait for the last answers (default: 10)', parseSeconds)
+    .option('-w, --deadline <seconds>', 'end after this time, whatever came', parseSeconds)
+    .option('-t, --ttl <number>', 'routers on the way at most (default: 64)', parseInteger(1, 255))
+    .option('-Q, --tos <number>', 'the type-of-service byte', parseInteger(0, 255))
+    .addOption(
+      new Option('-M, --pmtudisc <how>', 'whether routers may cut the packets').choices([
+        'do',
+        'want',
+        'dont',
+      ]),
+    )
+    .option('-b, --broadcast', 'allow a broadcast address')
+    .option('-O, --outstanding', 'say when there is no answer yet to the last request');
+  return addHostOptions(command)
+    .helpOption('-h, --help', 'print this help')
+    .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sudo npx ethertype ping 10.65.0.1
+  $ sudo npx ethertype ping -c 3 -s 4000 10.65.0.1 --trace packets
+  $ sudo npx ethertype ping -f -c 1000 -q 10.65.0.1
+
+Exit status: 0 when there was an answer, 1 when there was none, 2 for a wrong command line or a request that
+cannot be sent.`,
+    )
+    .action(ping);
+}
+
+function parseSeconds(text: string): number {
+  const us = parseMicroseconds(text);
+  if (us === null) throw new InvalidArgumentError('Not a number of seconds from 0 to 86400.');
+  return us;
+}
+
+async function ping(target: IpAddress, options: PingCommandOptions): Promise<void> {
+  const status = await withHost(options, { name: 'ping', lastWords: true }, async host => {
+    const { runPing } = await import('./ping.ts');
+    return runPing(host, String(target), settingsOf(options), options.quiet === true);
+  });
+  if (status !== 0) throw new SilentExit(status);
+}
+
+function settingsOf(options: PingCommandOptions): PingOptions {
+  const { count, interval, size, flood, timeout, deadline, ttl, tos, pmtudisc, broadcast, outstanding } =
+    options;
+  return {
+    ...(count === undefined ? {} : { count }),
+    ...(interval === undefined ? {} : { intervalUs: interval }),
+    ...(size === undefined ? {} : { size }),
+    ...(timeout === undefined ? {} : { timeoutUs: timeout }),
+    ...(deadline === undefined ? {} : { deadlineUs: deadline }),
+    ...(ttl === undefined ? {} : { ttl }),
+    ...(tos === undefined ? {} : { tos }),
+    ...(pmtudisc === undefined ? {} : { dontFragment: pmtudisc }),
+    flood: flood === true,
+    broadcast: broadcast === true,
+    pending: outstanding === true,
+  };
+}

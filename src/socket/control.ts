@@ -1,0 +1,88 @@
+/**
+ * Control messages of recvmsg(2): what a socket knows of a datagram besides its bytes (cmsg(3), ip(7)).
+ * @module
+ */
+import type { DatagramInfo, QueuedError } from '../datagram/received.ts';
+import type { IpLayer } from '../net/ip-layer.ts';
+import type { IpAddress } from '../wire/address.ts';
+import { IP_PKTINFO, IP_RECVERR, IP_TOS, IP_TTL, SO_TIMESTAMP, SOL_IP, SOL_SOCKET } from './constants.ts';
+import type { Timeval } from './options.ts';
+import type { Out, Sockaddr } from './sockaddr.ts';
+import type { SocketOptions } from './socket.ts';
+
+/** struct in_pktinfo. */
+export interface InPktinfo {
+  /** Index of the interface the datagram came in by. */
+  readonly ipi_ifindex: number;
+  /** The address of ours to answer from. */
+  readonly ipi_spec_dst: IpAddress;
+  /** The destination in its header. */
+  readonly ipi_addr: IpAddress;
+}
+
+/** struct sock_extended_err with what SO_EE_OFFENDER points to. */
+export interface SockExtendedErr {
+  readonly ee_errno: number;
+  /** SO_EE_ORIGIN_LOCAL, SO_EE_ORIGIN_ICMP ... */
+  readonly ee_origin: number;
+  readonly ee_type: number;
+  readonly ee_code: number;
+  /** The MTU for EMSGSIZE, the pointer of a parameter problem; else 0. */
+  readonly ee_info: number;
+  readonly ee_data: number;
+  /** Who reported the error; null when that was this host's own sending. */
+  readonly offender: Sockaddr | null;
+}
+
+/** struct cmsghdr and its data: an int, or the struct that belongs to the type. */
+export interface ControlMessage {
+  readonly cmsg_level: number;
+  readonly cmsg_type: number;
+  readonly cmsg_data: number | Timeval | InPktinfo | SockExtendedErr;
+}
+
+/** Where recvmsg collects what comes besides the bytes. Other receiving calls want the address alone. */
+export class MessageOut implements Out<Sockaddr> {
+  value: Sockaddr | null = null;
+  readonly control: ControlMessage[] = [];
+  /** MSG_*. */
+  flags = 0;
+}
+
+/** What `options` ask for about a datagram, in Linux's order. */
+export function addControl(
+  control: ControlMessage[],
+  options: SocketOptions,
+  info: DatagramInfo,
+  ip: IpLayer,
+): void {
+  if (options.timestamp) {
+    const tv_usec = info.atUs % 1e6;
+    const time = { tv_sec: (info.atUs - tv_usec) / 1e6, tv_usec };
+    control.push({ cmsg_level: SOL_SOCKET, cmsg_type: SO_TIMESTAMP, cmsg_data: time });
+  }
+  if (options.pktInfo)
+    control.push({ cmsg_level: SOL_IP, cmsg_type: IP_PKTINFO, cmsg_data: pktinfo(info, ip) });
+  if (options.recvTtl) control.push({ cmsg_level: SOL_IP, cmsg_type: IP_TTL, cmsg_data: info.ttl });
+  if (options.recvTos) control.push({ cmsg_level: SOL_IP, cmsg_type: IP_TOS, cmsg_data: info.tos });
+}
+
+function pktinfo({ netif, destination, address }: DatagramInfo, ip: IpLayer): InPktinfo {
+  const ours = ip.isLocal(destination) ? destination : ip.netif(netif)?.sourceFor(address);
+  return { ipi_ifindex: netif, ipi_spec_dst: ours ?? destination, ipi_addr: destination };
+}
+
+/** The control message that says what an entry of the error queue is about. */
+export function errorControl(error: QueuedError): ControlMessage {
+  const { offender } = error;
+  const data: SockExtendedErr = {
+    ee_errno: error.errno,
+    ee_origin: error.origin,
+    ee_type: error.type,
+    ee_code: error.code,
+    ee_info: error.info,
+    ee_data: 0,
+    offender: offender === null ? null : { family: offender.family, address: offender, port: 0 },
+  };
+  return { cmsg_level: SOL_IP, cmsg_type: IP_RECVERR, cmsg_data: data };
+}

@@ -1,0 +1,66 @@
+/**
+ * UDP datagrams of all sizes between our host and programs of the kernel's, each sent back by the other side.
+ */
+import assert from 'node:assert/strict';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { after, before, describe, it } from 'node:test';
+import { enterNetns, KERNEL, OURS } from '../node/linux/kernel.ts';
+import { Host, type HostOptions } from './support/host.ts';
+import { bytesOf } from './support/pattern.ts';
+import { skipUnless } from './support/skip.ts';
+
+const skip = skipUnless();
+/** Nothing, one byte, the last that fits a frame and the first that does not, three and 45 fragments. */
+const SIZES = [0, 1, 1472, 1473, 4000, 9000, 65507];
+const PORT = 7;
+
+for (const [name, options] of [
+  ['with the virtio-net header', {}],
+  ['without', { vnetHdr: false }],
+] as const) {
+  describe(`UDP echo ${name}`, { skip, timeout: 60_000 }, () => {
+    let host: Host;
+    let kernel: Socket;
+
+    before(async () => {
+      enterNetns();
+      host = new Host(options satisfies HostOptions);
+      kernel = createSocket('udp4').bind(PORT, KERNEL);
+      await once(kernel, 'listening');
+    });
+    after(() => {
+      kernel?.close();
+      host?.close();
+    });
+
+    for (const size of SIZES) {
+      it(`${size} bytes from the kernel and back`, async () => {
+        const server = host.stack.udp({ port: PORT });
+        kernel.send(bytesOf(0, size), PORT, OURS);
+        const { data, hostname, port } = await server.receive();
+        assert.deepEqual(Buffer.from(data), bytesOf(0, size));
+        const echo = once(kernel, 'message') as Promise<[Buffer]>;
+        await server.send(data, { hostname, port });
+        assert.deepEqual((await echo)[0], bytesOf(0, size));
+        server.close();
+      });
+
+      it(`${size} bytes from us and back`, async () => {
+        const client = host.stack.udp();
+        const question = once(kernel, 'message') as Promise<[Buffer, { port: number; address: string }]>;
+        await client.send(bytesOf(100, 100 + size), { hostname: KERNEL, port: PORT });
+        const [data, { port, address }] = await question;
+        assert.deepEqual(data, bytesOf(100, 100 + size));
+        kernel.send(data, port, address);
+        assert.deepEqual(Buffer.from((await client.receive()).data), bytesOf(100, 100 + size));
+        client.close();
+      });
+    }
+
+    it('leaves no packet behind', async () => {
+      await host.idle();
+      assert.equal(host.stack.mib.Udp.InErrors + host.stack.mib.Ip.ReasmFails, 0);
+    });
+  });
+}
