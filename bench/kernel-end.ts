@@ -1,14 +1,14 @@
 /**
  * The kernel's side of the benchmarks with a TAP device, a program of its own in a network namespace:
  *   send ADDRESS PORT BYTES      connects and sends a stream of the pattern
- *   receive ADDRESS PORT BYTES   listens, compares a stream with the pattern; prints the seconds it took
+ *   receive ADDRESS PORT BYTES   connects, compares a stream with the pattern; prints the seconds it took
  *   echo ADDRESS PORT            sends every datagram back
  *   trips ADDRESS PORT COUNT     datagrams to an echo server, one after the other; prints the seconds
- * A program that listens prints 'ready' first.
+ * The echo server prints 'ready' first.
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { Pattern, PIECE_MAX } from './pattern.ts';
 
 const PIECE = 64 * 1024;
@@ -51,21 +51,20 @@ async function send(): Promise<void> {
 
 async function receive(): Promise<void> {
   const pattern = new Pattern();
-  const server = createServer({ pauseOnConnect: true }).listen(port, address);
-  await once(server, 'listening');
-  print('ready');
-  const [socket] = (await once(server, 'connection')) as [Socket];
-  server.close();
-  const began = performance.now();
   let received = 0;
-  for await (const chunk of socket as AsyncIterable<Buffer>) {
-    for (let at = 0; at < chunk.length; at += PIECE_MAX) {
-      const part = chunk.subarray(at, at + PIECE_MAX);
-      pattern.check(part, part.length, received + at);
-    }
-    received += chunk.length;
-    if (received >= amount) break;
-  }
+  const take = (length: number, bytes: Uint8Array): boolean => {
+    pattern.check(bytes, length, received);
+    received += length;
+    return true;
+  };
+  const socket = connect({
+    host: address,
+    port,
+    onread: { buffer: Buffer.alloc(PIECE_MAX), callback: take },
+  });
+  await once(socket, 'connect');
+  const began = performance.now();
+  await once(socket, 'end');
   if (received !== amount) throw new Error(`the stream ended after ${received} bytes`);
   print(String((performance.now() - began) / 1000));
 }

@@ -206,10 +206,9 @@ async function receive(host: Host, bytes: number): Promise<number> {
 /** We send, the kernel receives: seconds. */
 async function send(host: Host, bytes: number): Promise<number> {
   const { sys } = host.stack;
-  const receiver = host.start('receive', KERNEL, PORT, bytes);
-  await receiver.printed('ready');
-  const fd = must(sys.socket(AF_INET, SOCK_STREAM), 'socket');
-  must(await sys.wait.connect(fd, { address: KERNEL, port: PORT }), 'connect');
+  const listener = host.listen(PORT);
+  const receiver = host.start('receive', OURS, PORT, bytes);
+  const fd = must(await sys.wait.accept(listener), 'accept');
   for (let sent = 0; sent < bytes; ) {
     const piece = pattern.at(sent, Math.min(PIECE, bytes - sent));
     sent += must(await sys.wait.send(fd, piece), 'send');

@@ -104,19 +104,28 @@ function copySegment(
 }
 
 function fillTcpChecksum(segment: Packet, checksumOffload: boolean): void {
-  const { view, l3, l4, end } = segment;
+  leaveTcpChecksumOpen(segment);
+  if (!checksumOffload) completeChecksum(segment);
+}
+
+/** Leaves the checksum of a TCP packet to be completed: the field holds the pseudo-header's sum (CHECKSUM_PARTIAL). */
+export function leaveTcpChecksumOpen(packet: Packet): void {
+  const { view, l3, l4, end } = packet;
+  setTcpChecksum(view, l4, foldChecksum(pseudoHeaderSumAt(view, l3, l4, end)));
+  packet.checksumOffset = TCP_CHECKSUM;
+  packet.checksumState = CHECKSUM_PARTIAL;
+}
+
+/** The sum, not folded, of the pseudo-header of a packet whose IPv4 header is at l3: for bytes[l4, end). */
+export function pseudoHeaderSumAt(view: DataView, l3: number, l4: number, end: number): number {
   const source = ipv4Source(view, l3);
   const destination = ipv4Destination(view, l3);
-  const pseudo = foldChecksum(
+  return (
     (source >>> 16) +
-      (source & 0xffff) +
-      (destination >>> 16) +
-      (destination & 0xffff) +
-      ipv4Protocol(view, l3) +
-      (end - l4),
+    (source & 0xffff) +
+    (destination >>> 16) +
+    (destination & 0xffff) +
+    ipv4Protocol(view, l3) +
+    (end - l4)
   );
-  setTcpChecksum(view, l4, pseudo);
-  segment.checksumOffset = TCP_CHECKSUM;
-  segment.checksumState = CHECKSUM_PARTIAL;
-  if (!checksumOffload) completeChecksum(segment);
 }

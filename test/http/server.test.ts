@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HttpHandler } from '../../src/http/server.ts';
+import type { HttpExchange, HttpHandler } from '../../src/http/server.ts';
 import { serveConnection, serveHttp } from '../../src/http/server.ts';
 import { type ByteStream, streamPair } from '../../src/http/stream.ts';
 import { exchange, parseAnswer, readAll, serveTestFiles, stillClock } from './exchange.ts';
@@ -223,4 +223,58 @@ test('above maxConnections a new connection is closed at once', async () => {
     client.close();
   }
   await served;
+});
+
+test('each answer is told once it is sent, with what was asked and how much went out', async () => {
+  const told: HttpExchange[] = [];
+  const [client, server] = streamPair();
+  const serving = serveConnection(server, serveTestFiles, {
+    env: stillClock().env(1),
+    onExchange: exchange => told.push(exchange),
+  });
+  const get = (line: string): string => `${line} HTTP/1.1\r\nHost: h\r\n\r\n`;
+  const requests = [
+    get('GET /digits.txt'),
+    get('HEAD /digits.txt'),
+    get('GET /big.bin'),
+    get('GET /nope'),
+    'nonsense\r\n\r\n',
+  ];
+  await client.write(new TextEncoder().encode(requests.join('')));
+  await readAll(client);
+  client.close();
+  await serving;
+  assert.deepEqual(
+    told.map(({ request, status, bodyBytes, complete }) => [
+      request?.method,
+      request?.target,
+      status,
+      bodyBytes,
+      complete,
+    ]),
+    [
+      ['GET', '/digits.txt', 200, 10, true],
+      ['HEAD', '/digits.txt', 200, 0, true],
+      ['GET', '/big.bin', 200, 200_000, true],
+      ['GET', '/nope', 404, told[3]?.bodyBytes, true],
+      [undefined, undefined, 400, told[4]?.bodyBytes, true],
+    ],
+  );
+  for (const { connection } of told) assert.equal(connection, server);
+});
+
+test('an answer that is cut short is told as such', async () => {
+  const told: HttpExchange[] = [];
+  const [client, server] = streamPair();
+  const handler: HttpHandler = () => ({ headers: { 'Content-Length': 10 }, body: [new Uint8Array(4)] });
+  const serving = serveConnection(server, handler, {
+    env: stillClock().env(1),
+    onExchange: exchange => told.push(exchange),
+  });
+  await client.write(new TextEncoder().encode('GET / HTTP/1.1\r\nHost: h\r\n\r\n'));
+  await serving;
+  assert.deepEqual(
+    told.map(({ status, bodyBytes, complete }) => [status, bodyBytes, complete]),
+    [[200, 4, false]],
+  );
 });

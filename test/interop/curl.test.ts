@@ -99,7 +99,10 @@ describe('curl and our server', { skip, timeout: 120_000 }, () => {
 
   it('is killed half-way, and nothing is left of it here', async () => {
     const curl = start('curl', ['-sS', '-o', '/dev/null', '--limit-rate', '10M', `${SITE}/1000000000`]);
-    await until(() => host.tap.stats.sentBytes > 5_000_000, () => curl.report);
+    await until(
+      () => host.tap.stats.sentBytes > 5_000_000,
+      () => curl.report,
+    );
     await curl.stop('SIGKILL');
     await host.idle();
     assert.equal(files.openFiles, 0);

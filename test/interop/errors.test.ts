@@ -4,10 +4,9 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, connect as netConnect, type Socket } from 'node:net';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { ECONNREFUSED, errnoName } from '../../src/base/errno.ts';
-import { fdStream } from '../../src/http/fd-stream.ts';
+import { connect as netConnect, type Socket } from 'node:net';
+import { afterEach, before, describe, it } from 'node:test';
+import { ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT } from '../../src/base/errno.ts';
 import {
   AF_INET,
   SO_LINGER,
@@ -17,39 +16,42 @@ import {
   TCP_USER_TIMEOUT,
 } from '../../src/socket/constants.ts';
 import { enterNetns, KERNEL, OURS } from '../node/linux/kernel.ts';
-import { Host, readAll } from './support/host.ts';
-import { run } from './support/programs.ts';
+import { Host, type HostOptions } from './support/host.ts';
+import { run, shell } from './support/programs.ts';
 import { skipUnless } from './support/skip.ts';
 import { sysctl } from './support/sysctl.ts';
-import { until } from './support/until.ts';
 
 const skip = skipUnless('ping');
+const PORT = 7001;
 /** On the network, and nobody's. */
 const NOBODY = '10.65.0.77';
 /** Milliseconds between two ARP requests, and how often an unanswered SYN is sent again. */
 const ARP_MS = 100;
 const SYN_RETRIES = 1;
-const WAIT_MS = 1000;
+const USER_TIMEOUT_MS = 1000;
 
 describe('the errno of', { skip, timeout: 60_000 }, () => {
-  let host: Host;
+  const hosts: Host[] = [];
   const opened: { destroy(): void }[] = [];
 
   before(() => {
     enterNetns();
     sysctl('ipv4/tcp_syn_retries', SYN_RETRIES);
-    // Three time-outs after the first one of 200 ms: 3 s.
-    sysctl('ipv4/tcp_retries2', 3);
-  });
-  beforeEach(() => {
-    const sysctls = { retrans_time_ms: ARP_MS, tcp_syn_retries: SYN_RETRIES };
-    host = new Host({ gateway: true, sysctl: sysctls });
-    sysctl('ipv4/neigh/et0/retrans_time_ms', ARP_MS);
+    // Two time-outs after the first one: 200, 400 and 800 ms.
+    sysctl('ipv4/tcp_retries2', 2);
   });
   afterEach(() => {
-    host.close();
+    for (const host of hosts.splice(0)) host.close();
     for (const socket of opened.splice(0)) socket.destroy();
   });
+
+  function open(options: HostOptions = {}): Host {
+    const patience = { retrans_time_ms: ARP_MS, tcp_syn_retries: SYN_RETRIES };
+    const host = new Host({ ...options, sysctl: patience });
+    hosts.push(host);
+    sysctl('ipv4/neigh/et0/retrans_time_ms', ARP_MS);
+    return host;
+  }
 
   /** A socket of the kernel's that has begun to connect. */
   function kernelSocket(port: number, hostname = OURS): Socket {
@@ -58,38 +60,23 @@ describe('the errno of', { skip, timeout: 60_000 }, () => {
     return socket;
   }
 
-  /** Why the kernel cannot connect. */
-  async function kernelFails(port: number, hostname = OURS): Promise<string> {
-    return failureOf(kernelSocket(port, hostname));
-  }
-
-  /** Why we cannot. */
-  async function weFail(port: number, hostname = KERNEL): Promise<string> {
-    const result = await host.connect(port, hostname).catch((error: unknown) => (error as { code: string }).code);
-    return typeof result === 'string' ? result : 'connected';
-  }
-
-  /** A connection that stands: the kernel's end and ours, with its descriptor. */
-  async function connected() {
-    const listener = host.listen(7001);
-    const kernel = kernelSocket(7001);
+  /** A connection that stands: the kernel's socket and our descriptor. */
+  async function connected(host: Host): Promise<[Socket, number]> {
+    const listener = host.listen(PORT);
+    const socket = kernelSocket(PORT);
     const fd = await host.stack.sys.wait.accept(listener);
     host.stack.sys.close(listener);
-    return { kernel, fd, ours: fdStream(host.stack.sys, fd) };
-  }
-
-  /** From now on nothing passes between the two; they know each other's hardware address. */
-  async function cut(): Promise<void> {
-    await run('ping', ['-n', '-c', '1', '-w', '10', OURS]);
-    host.faulty.configure({ up: { loss: 1 }, down: { loss: 1 } });
+    return [socket, fd];
   }
 
   it('a port where nobody listens', async () => {
-    assert.equal(await kernelFails(7), 'ECONNREFUSED');
-    assert.equal(await weFail(7), 'ECONNREFUSED');
+    const host = open();
+    assert.equal(await failureOf(kernelSocket(7)), 'ECONNREFUSED');
+    assert.equal(await failureOfOurs(host, KERNEL), 'ECONNREFUSED');
   });
 
-  it("a UDP port where nobody is, the kernel's datagram", async () => {
+  it("a UDP port where nobody is, after the kernel's datagram", async () => {
+    open();
     const socket = createSocket('udp4');
     socket.connect(7, OURS);
     await once(socket, 'connect');
@@ -99,27 +86,91 @@ describe('the errno of', { skip, timeout: 60_000 }, () => {
     assert.equal(error.code, 'ECONNREFUSED');
   });
 
-  it('a UDP port where nobody is, our datagram', async () => {
-    const { sys } = host.stack;
+  it('a UDP port where nobody is, after our datagram', async () => {
+    const { sys } = open().stack;
     const fd = sys.socket(AF_INET, SOCK_DGRAM, 0);
     assert.equal(sys.connect(fd, { address: KERNEL, port: 7 }), 0);
     assert.equal(sys.send(fd, new Uint8Array(5)), 5);
     assert.equal(await sys.wait.recv(fd, new Uint8Array(5)), -ECONNREFUSED);
   });
 
-  it('a host that is not there', async () => {
-    assert.equal(await kernelFails(7, NOBODY), 'EHOSTUNREACH');
-    assert.equal(await weFail(7, NOBODY), 'EHOSTUNREACH');
+  it('a host that does not answer ARP', async () => {
+    const host = open();
+    assert.equal(await failureOf(kernelSocket(7, NOBODY)), 'EHOSTUNREACH');
+    assert.equal(await failureOfOurs(host, NOBODY), 'EHOSTUNREACH');
   });
 
   it('a network to which there is no way', async () => {
-    assert.equal(await kernelFails(7, '10.99.0.1'), 'ENETUNREACH');
-    host.stack.ip.routes.remove
-    assert.equal(await weFail(7, '10.99.0.1'), 'ENETUNREACH');
+    const host = open();
+    assert.equal(await failureOf(kernelSocket(7, '10.66.0.1')), 'ENETUNREACH');
+    assert.equal(await failureOfOurs(host, '10.66.0.1'), 'ENETUNREACH');
+  });
+
+  it('what a router says of it', async () => {
+    const host = open({ gateway: true });
+    sysctl('ipv4/ip_forward', 1);
+    sysctl('ipv4/icmp_ratelimit', 0);
+    await shell('ip route add unreachable 10.66.1.0/24; ip route add prohibit 10.66.2.0/24');
+    assert.equal(await failureOfOurs(host, '10.66.0.1'), 'ENETUNREACH');
+    assert.equal(await failureOfOurs(host, '10.66.1.1'), 'EHOSTUNREACH');
+    assert.equal(await failureOfOurs(host, '10.66.2.1'), 'EHOSTUNREACH');
+    assert.equal(host.stack.mib.Icmp.InDestUnreachs, 3);
+  });
+
+  it('a connection that we reset', async () => {
+    const host = open();
+    const { sys } = host.stack;
+    const [socket, fd] = await connected(host);
+    sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, { l_onoff: 1, l_linger: 0 });
+    sys.close(fd);
+    assert.equal(await failureOf(socket), 'ECONNRESET');
+  });
+
+  it('a connection that the kernel resets', async () => {
+    const host = open();
+    const [socket, fd] = await connected(host);
+    const { sys } = host.stack;
+    const received = sys.wait.recv(fd, new Uint8Array(1));
+    socket.resetAndDestroy();
+    assert.equal(await received, -ECONNRESET);
+    assert.equal(await sys.wait.send(fd, new Uint8Array(1)), -EPIPE);
+  });
+
+  it('a connection to a host that has fallen silent', async () => {
+    const host = open();
+    await fallSilent(host);
+    const [kernels, our] = await Promise.all([failureOf(kernelSocket(7)), failureOfOurs(host, KERNEL)]);
+    assert.equal(kernels, 'ETIMEDOUT');
+    assert.equal(our, 'ETIMEDOUT');
+  });
+
+  it('data that are not acknowledged any more', async () => {
+    const host = open();
+    const { sys } = host.stack;
+    const [socket, fd] = await connected(host);
+    sys.setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+    await fallSilent(host);
+    socket.write('hello?');
+    assert.equal(await sys.wait.send(fd, new Uint8Array(6)), 6);
+    const [kernels, our] = await Promise.all([failureOf(socket), sys.wait.recv(fd, new Uint8Array(1))]);
+    assert.equal(kernels, 'ETIMEDOUT');
+    assert.equal(our, -ETIMEDOUT);
   });
 });
+
+/** From now on nothing passes between the two; they know each other's hardware address. */
+async function fallSilent(host: Host): Promise<void> {
+  await run('ping', ['-n', '-c', '1', '-w', '10', OURS]);
+  host.faulty.configure({ up: { loss: 1 }, down: { loss: 1 } });
+}
 
 async function failureOf(socket: Socket): Promise<string> {
   const [error] = (await once(socket.resume(), 'error')) as [NodeJS.ErrnoException];
   return error.code ?? error.message;
+}
+
+/** Why we cannot connect. */
+async function failureOfOurs(host: Host, hostname: string): Promise<string> {
+  const failure = host.connect(7, hostname).then(() => 'connected');
+  return failure.catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
 }

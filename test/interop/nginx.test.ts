@@ -52,7 +52,10 @@ describe('our client and nginx', { skip, timeout: 60_000 }, () => {
     writeFileSync(join(folder, 'nginx.conf'), configuration(folder));
     nginx = start('nginx', ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')]);
     // Written once it listens.
-    await until(() => existsSync(join(folder, 'pid')), () => nginx.report);
+    await until(
+      () => existsSync(join(folder, 'pid')),
+      () => nginx.report,
+    );
   });
   after(async () => {
     await nginx?.stop();

@@ -33,10 +33,19 @@ describe('ping', { skip, timeout: 60_000 }, () => {
 
   /** Ours to the kernel. */
   async function pingKernel(count: number, options: PingOptions): Promise<void> {
-    const run = ping(host.stack, KERNEL, { count, deadlineUs: DEADLINE * 1e6, intervalUs: 10_000, ...options });
-    for await (const event of run) assert.ok(event.type === 'reply' || event.type === 'sent', JSON.stringify(event));
+    const run = ping(host.stack, KERNEL, {
+      count,
+      deadlineUs: DEADLINE * 1e6,
+      intervalUs: 10_000,
+      ...options,
+    });
+    for await (const event of run)
+      assert.ok(event.type === 'reply' || event.type === 'sent', JSON.stringify(event));
     const { received, errors, duplicates, corrupted } = run.statistics;
-    assert.deepEqual({ received, errors, duplicates, corrupted }, { received: count, errors: 0, duplicates: 0, corrupted: 0 });
+    assert.deepEqual(
+      { received, errors, duplicates, corrupted },
+      { received: count, errors: 0, duplicates: 0, corrupted: 0 },
+    );
   }
 
   for (const [what, size] of [

@@ -70,3 +70,23 @@ for (const [leftUs, shown] of LEFT) {
     assert.ok(formatSockets([row])[1]?.endsWith(`timer:(on,${shown},1)`));
   });
 }
+
+test('ss leaves out what it is not asked for, and says which protocol it is when there are several', () => {
+  const row: SocketRow = {
+    ...plain,
+    state: 'ESTABLISHED',
+    local: '10.0.0.1:35766',
+    peer: '10.0.0.2:65500',
+    timer: { name: 'on', leftUs: 200_000, retransmits: 0 },
+    congestion: 'cubic',
+    info: { rto: 204_000 },
+  };
+  const bare = formatSockets([row], { info: false, timer: false });
+  assert.equal(bare.length, 2);
+  assert.doesNotMatch(bare[1] ?? '', /timer|cubic/);
+  const udp = { ...row, netid: 'udp', state: 'UNCONN', info: null, timer: null, congestion: '' };
+  const both = formatSockets([udp, { ...row, netid: 'tcp' }], { info: false, netid: true });
+  assert.match(both[0] ?? '', /^Netid State +Recv-Q Send-Q +Local Address:Port +Peer Address:Port +Process$/);
+  assert.match(both[1] ?? '', /^udp {3}UNCONN /);
+  assert.match(both[2] ?? '', /^tcp {3}.* timer:\(/);
+});

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { IpAddress } from '../../wire/address.ts';
 import { addHostOptions, type HostOptions, parseHost, parseInteger, parsePort } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
+import { print } from '../output.ts';
 import { parseBytes } from '../units.ts';
 
 interface FloodOptions extends HostOptions {
@@ -62,6 +63,7 @@ async function flood(address: IpAddress, port: number, options: FloodOptions): P
       parallel: options.parallel,
       interval: options.interval,
       json: options.json ?? false,
+      print,
     });
   });
 }

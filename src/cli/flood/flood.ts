@@ -12,7 +12,6 @@ import { check } from '../check.ts';
 import { Failure } from '../failure.ts';
 import { pause } from '../host/lifetime.ts';
 import type { CommandHost } from '../host/with-host.ts';
-import { print } from '../output.ts';
 import { Meter, type Metered } from './meter.ts';
 import { tcpInfoOf } from './tcp-info.ts';
 
@@ -28,6 +27,8 @@ export interface FloodSettings {
   /** Seconds between reports. */
   readonly interval: number;
   readonly json: boolean;
+  /** Takes the reports. */
+  readonly print: (text: string) => void;
 }
 
 /** Bytes given to one send(). */
@@ -46,7 +47,7 @@ export async function runFlood(
   const senders: Sender[] = [];
   for (let id = 1; id <= settings.parallel; id++)
     senders.push(new Sender(sys, await connect(sys, settings), id, pattern));
-  const meter = new Meter(senders, { verb: 'sent', json: settings.json, print });
+  const meter = new Meter(senders, { verb: 'sent', json: settings.json, print: settings.print });
   const endMs = settings.seconds === null ? Number.POSITIVE_INFINITY : Date.now() + settings.seconds * 1000;
   const timer = setInterval(() => meter.interval(), settings.interval * 1000);
   const mayGoOn = (): boolean => Date.now() < endMs && !host.signal.aborted;

@@ -108,7 +108,8 @@ class Fetch {
     const method = settings.head === true ? 'HEAD' : 'GET';
     const headers = this.fields();
     const client = new HttpClient(fdStream(this.sys, this.fd));
-    const request = `${method} ${target.path} HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
+    const fields = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const request = `${method} ${target.path} HTTP/1.1\r\n${fields}\r\n`;
     const lines = this.verbose(request, []);
     // 'Trying' was said; the last line is for later.
     for (const line of lines.slice(1, -1)) say(line);

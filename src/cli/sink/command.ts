@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addHostOptions, type HostOptions, parseInteger, parsePort } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
+import { print } from '../output.ts';
 
 interface SinkOptions extends HostOptions {
   readonly check?: true;
@@ -50,6 +51,7 @@ async function sink(port: number, options: SinkOptions): Promise<void> {
       once: options.once ?? false,
       interval: options.interval,
       json: options.json ?? false,
+      print,
     });
   });
 }

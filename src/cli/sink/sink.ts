@@ -12,7 +12,7 @@ import { check } from '../check.ts';
 import { Failure } from '../failure.ts';
 import { Meter, type Metered } from '../flood/meter.ts';
 import type { CommandHost } from '../host/with-host.ts';
-import { print, say } from '../output.ts';
+import { say } from '../output.ts';
 
 /** What to receive. */
 export interface SinkSettings {
@@ -24,6 +24,8 @@ export interface SinkSettings {
   /** Seconds between reports. */
   readonly interval: number;
   readonly json: boolean;
+  /** Takes the reports. */
+  readonly print: (text: string) => void;
 }
 
 const BACKLOG = 128;
@@ -107,7 +109,7 @@ class Sink {
   }
 
   private beginRound(): void {
-    const { json, interval } = this.settings;
+    const { json, interval, print } = this.settings;
     this.meter = new Meter(this.round, { verb: 'received', json, print });
     this.timer = setInterval(() => this.meter?.interval(), interval * 1000);
   }

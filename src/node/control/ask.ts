@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net';
 import { ANSWER_MAX, type Answers, TIMEOUT_MS, type Want } from './protocol.ts';
 
-/** Asks the stack at a control socket. Rejects with Node's error (ECONNREFUSED), or an Error that says what is wrong. */
+/** Asks the stack at a control socket. Rejects with Node's error (ECONNREFUSED), or an Error that says why not. */
 export async function askControl<W extends Want>(path: string, want: W): Promise<Answers[W]> {
   const text = await exchange(path, `${JSON.stringify({ want })}\n`);
   const { answer, error } = JSON.parse(text) as { answer?: Answers[W]; error?: unknown };

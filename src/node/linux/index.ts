@@ -3,6 +3,8 @@
  * is loaded when the first link is opened.
  * @module
  */
+
+export type { ClassicFilter, FilterInstruction } from './classic-filter.ts';
 export { SystemError } from './libc.ts';
 export {
   addAddress,
@@ -20,5 +22,15 @@ export {
   setMtu,
   setUp,
 } from './netdev.ts';
+export { type Capture, type CapturedFrame, type CaptureOptions, openCapture } from './packet-capture.ts';
+export type { Fanout, FanoutMode, RingStatistics } from './packet-fd.ts';
+export {
+  openPacketSocket,
+  type PacketSocketLink,
+  type PacketSocketOptions,
+  type PacketSocketStats,
+} from './packet-socket.ts';
 export { openTap, type TapOptions } from './tap.ts';
 export { TapLink, type TapStats } from './tap-link.ts';
+export { openXdp, type XdpLink, type XdpOptions, type XdpStats } from './xdp.ts';
+export type { XdpStatistics } from './xdp-fd.ts';

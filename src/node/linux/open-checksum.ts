@@ -21,8 +21,8 @@ const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 
 /**
- * Recognizes a received TCP or UDP packet whose sender left the checksum to a device that there is not, as Linux does on
- * a veth cable, and where nothing but the bytes says so: the field holds the pseudo-header's sum. A damaged packet
+ * Recognizes a received TCP or UDP packet whose sender left the checksum to a device that there is not, as Linux does
+ * on a veth cable, and where nothing but the bytes says so: the field holds the pseudo-header's sum. A damaged packet
  * looks like that once in 65,536 times, which is how often one has a right checksum, too.
  */
 export function recognizeOpenChecksum(packet: Packet): void {
@@ -51,7 +51,7 @@ export function recognizeOpenChecksum(packet: Packet): void {
   }
   if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) return;
   const offset = protocol === PROTOCOL_TCP ? TCP_CHECKSUM : UDP_CHECKSUM;
-  if (l4 + offset + 2 > end || l4 + length > end) return;
+  if (length < offset + 2 || l4 + length > end) return;
   let sum = protocol + length;
   const addressesEnd = type === ETHERTYPE_IPV4 ? addresses + 8 : addresses + 32;
   for (let at = addresses; at < addressesEnd; at += 2) sum += view.getUint16(at);

@@ -53,7 +53,7 @@ export interface CaptureOptions {
 
 /** A capture that runs. */
 export interface Capture {
-  /** Whether frames are read now; while they are not, they wait in the ring, and are counted as drops once it is full. */
+  /** Stops reading: frames wait in the ring, and are counted as drops once it is full. */
   pause(): void;
   resume(): void;
   statistics(): RingStatistics;

@@ -10,6 +10,7 @@ import { HEADROOM, type Packet } from '../../core/packet.ts';
 import { PacketPool } from '../../core/pool.ts';
 import { randomMac } from '../../link/cable.ts';
 import { isTooBig } from '../../link/frame.ts';
+import { Gro } from '../../net/gro.ts';
 import { TRACE_FAULT } from '../../trace/events.ts';
 import type { TraceSink } from '../../trace/sink.ts';
 import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
@@ -81,6 +82,8 @@ export class TapLink implements Link {
   private readonly carrierTask: Task;
   private readonly reader: FrameReader;
   private readonly memory: MemoryBase;
+  /** Where the kernel hands over no super-segments. */
+  private readonly gro: Gro | null;
   /** Bytes of the virtio-net header in front of each frame; 0 without. */
   private readonly headerLength: number;
   private fd: number;
@@ -115,6 +118,7 @@ export class TapLink implements Link {
     const at = start - this.headerLength;
     this.reader = new FrameReader(this.system, pool, at, this.headerLength + linkHeader + longest);
     this.memory = new MemoryBase(this.system);
+    this.gro = device.offloads.tso ? null : new Gro(this.medium, packet => this.port?.receive(packet));
     this.carrierTask = env.task(() => this.sayCarrier());
   }
 
@@ -187,6 +191,7 @@ export class TapLink implements Link {
       if (result === LOST) stats.receivedDropped++;
       else this.received(reader.packet as Packet);
     }
+    this.gro?.flush();
     reader.release();
     if (result >= 0) return MORE;
     if (result !== -EAGAIN && result !== -EINTR) this.lost();
@@ -208,7 +213,8 @@ export class TapLink implements Link {
         return;
       }
     }
-    port.receive(packet);
+    if (this.gro === null) port.receive(packet);
+    else this.gro.receive(packet);
   }
 
   /** There is room again after EAGAIN, or the interface was put up: the kernel says both in the same way. */

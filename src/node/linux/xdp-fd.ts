@@ -6,8 +6,7 @@ import { EINVAL, ENOBUFS, EPERM } from '../../base/errno.ts';
 import { type Libc, libc, O_CLOEXEC, O_NONBLOCK, SystemError } from './libc.ts';
 import { Mapping } from './mapping.ts';
 import { findInterface, type NetworkInterface } from './netdev.ts';
-import { RAW_REMEDY } from './packet-fd.ts';
-import { attachXdp, type XdpProgram } from './xdp-program.ts';
+import { attachXdp, XDP_REMEDY, type XdpProgram } from './xdp-program.ts';
 import { XDP_ADDRESS_WORDS, XDP_DESC_WORDS, XdpRing } from './xdp-ring.ts';
 
 const AF_XDP = 44;
@@ -76,7 +75,7 @@ export class XdpFd {
     this.interface = findInterface(device);
     this.fd = this.system.socket(AF_XDP, SOCK_RAW | O_NONBLOCK | O_CLOEXEC, 0);
     if (this.fd < 0) {
-      throw new SystemError('socket', this.fd, 'open an AF_XDP socket', this.fd === -EPERM ? RAW_REMEDY : '');
+      throw new SystemError('socket', this.fd, 'open an AF_XDP socket', this.fd === -EPERM ? XDP_REMEDY : '');
     }
     let program: XdpProgram | null = null;
     try {
@@ -141,7 +140,7 @@ export class XdpFd {
     request.setBigUint64(8, BigInt(BUFFER_BYTES), true);
     request.setUint32(16, XDP_CHUNK, true);
     const result = this.set(XDP_UMEM_REG, request);
-    const remedy = result === -ENOBUFS ? 'more memory must be lockable: `ulimit -l unlimited`' : '';
+    const remedy = result === -ENOBUFS ? 'run as root, or let more memory be locked (`ulimit -l`)' : '';
     if (result < 0) throw new SystemError('setsockopt', result, 'register frame buffers', remedy);
     return buffers;
   }

@@ -1,5 +1,5 @@
 /**
- * The XDP program that hands an interface's frames to AF_XDP sockets, and its map: made with bpf(2), without a compiler.
+ * The XDP program that hands an interface's frames to AF_XDP sockets, and its map, made with bpf(2).
  * @module
  */
 import { EEXIST, EPERM } from '../../base/errno.ts';
@@ -36,6 +36,10 @@ const REDIRECT_MAP = 51;
 const RX_QUEUE_INDEX = 16;
 /** What becomes of a frame of a queue without a socket. */
 const XDP_PASS = 2;
+
+/** What to do where the right to AF_XDP is missing. */
+export const XDP_REMEDY =
+  'run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF; those of a user namespace are not enough';
 
 /** An XDP program on an interface. */
 export interface XdpProgram {
@@ -169,8 +173,7 @@ function setPointer(view: DataView, at: number, address: number): void {
 }
 
 function remedy(result: number): string {
-  if (result === -EPERM)
-    return 'run as root, or with CAP_BPF and CAP_NET_ADMIN; a user namespace does not do';
+  if (result === -EPERM) return XDP_REMEDY;
   if (result === -EBUSY || result === -EEXIST) return 'it has an XDP program already';
   return '';
 }

@@ -51,7 +51,7 @@ export interface XdpStats {
   receivedDropped: number;
   sent: number;
   sentBytes: number;
-  /** Frames that were too big, or sent when the link was closed. */
+  /** Frames that were too big, or sent when there was no carrier. */
   sentDropped: number;
 }
 
@@ -160,7 +160,8 @@ export class XdpLink implements Link {
 
   /** Frames are put into the ring at once and sent together, after the code that is running. */
   send(packet: Packet): boolean {
-    if (this.isClosed || isTooBig(packet, 'ethernet', this.mtu, 0)) return this.drop(packet);
+    if (this.isClosed || !this.hasCarrier || isTooBig(packet, 'ethernet', this.mtu, 0))
+      return this.drop(packet);
     const { socket, stats } = this;
     if (this.free.length === 0) this.reclaim();
     const address = this.free.pop();
@@ -200,7 +201,7 @@ export class XdpLink implements Link {
     const nowUs = this.env.nowUs();
     let frames = 0;
     let more = true;
-    for (let bytes = 0; more && frames < READ_FRAMES && bytes < READ_BYTES; ) {
+    for (let bytes = 0; more && frames < READ_FRAMES && bytes < READ_BYTES && !this.isClosed; ) {
       more = rx.peek();
       if (!more) break;
       const { address, length, options } = rx;
@@ -255,7 +256,8 @@ export class XdpLink implements Link {
     stats.receivedBytes += packet.length;
     packet.atUs = nowUs;
     recognizeOpenChecksum(packet);
-    this.port?.receive(packet);
+    if (this.port === null) packet.release();
+    else this.port.receive(packet);
   }
 
   // --- sending --------------------------------------------------------------------------------------------------
@@ -274,9 +276,8 @@ export class XdpLink implements Link {
       pending = left;
     }
     this.reclaim();
-    if (pending > 0 || (this.blocked && this.free.length === 0)) {
-      this.kickTask.wakeAt(this.env.nowUs() + RETRY_US);
-    }
+    const waiting = pending > 0 || (this.blocked && this.free.length === 0);
+    if (waiting && this.hasCarrier) this.kickTask.wakeAt(this.env.nowUs() + RETRY_US);
     if (!this.blocked || this.free.length === 0) return;
     this.blocked = false;
     this.port?.writable();
@@ -308,5 +309,6 @@ export class XdpLink implements Link {
     if (this.hasCarrier === up) return;
     this.hasCarrier = up;
     this.carrierTask.wakeAt(0);
+    if (up) this.kickTask.wakeAt(0);
   }
 }

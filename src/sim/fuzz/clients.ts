@@ -79,8 +79,9 @@ export class Talker {
   private readDatagrams(): void {
     const { sys } = this.stack;
     for (const fd of [this.datagrams, this.pings]) {
-      while (sys.recv(fd, this.buffer) >= 0);
-      while (sys.recvmsg(fd, { msg_iov: [this.buffer] }, MSG_ERRQUEUE) >= 0);
+      // A pending error is told before the data that wait behind it.
+      while (sys.recv(fd, this.buffer) !== -EAGAIN);
+      while (sys.recvmsg(fd, { msg_iov: [this.buffer] }, MSG_ERRQUEUE) !== -EAGAIN);
     }
   }
 

@@ -93,6 +93,7 @@ export class Host {
 /** Everything that comes until the end. */
 export async function readAll(stream: ByteStream): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for (let piece = await stream.read(); piece !== null; piece = await stream.read()) pieces.push(Buffer.from(piece));
+  for (let piece = await stream.read(); piece !== null; piece = await stream.read())
+    pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);
 }

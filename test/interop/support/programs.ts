@@ -8,7 +8,7 @@ import { until } from './until.ts';
 /** How a program is run. */
 export interface ProgramOptions {
   /** What it reads; nothing by default. A number is an open file. */
-  readonly input?: string | number;
+  readonly input?: string | Uint8Array | number;
   /** Milliseconds until it is killed. */
   readonly limitMs?: number;
 }
@@ -36,7 +36,7 @@ export class Program {
     child.stderr?.on('data', chunk => chunks.err.push(chunk));
     // A program that ends before it has read everything is no error of ours.
     child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
+    if (typeof input !== 'number') child.stdin?.end(input);
     this.ended = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => resolve(code ?? signal ?? 'nothing'));

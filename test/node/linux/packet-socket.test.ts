@@ -215,6 +215,29 @@ describe('openPacketSocket', { skip, timeout: 60_000 }, () => {
     assert.equal(near.pool.inUse, 0);
   });
 
+  it('can be closed by the port that receives', async () => {
+    for (const ring of RINGS) {
+      const near = link({ ring });
+      let frames = 0;
+      near.attach({
+        receive: packet => {
+          frames++;
+          packet.release();
+          near.close();
+        },
+        writable: () => {},
+        carrier: () => {},
+      });
+      sendAll(
+        farLink(),
+        Array.from({ length: 10 }, (_, n) => udpFrame(OUR_MAC, 9, n)),
+      );
+      await until(() => near.closed);
+      assert.equal(frames, 1);
+      assert.equal(near.pool.inUse, 0);
+    }
+  });
+
   it('gives back descriptors and memory', async () => {
     link().close();
     const before = readdirSync('/proc/self/fd').length;

@@ -1,0 +1,238 @@
+/**
+ * What passes between the kernel and our host, as tcpdump sees it: the options of TCP, and the checksums.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { afterEach, before, describe, it } from 'node:test';
+import type { Packet } from '../../src/core/packet.ts';
+import { fdStream } from '../../src/http/fd-stream.ts';
+import { serveHttp } from '../../src/http/server.ts';
+import { serveFiles } from '../../src/http/static.ts';
+import { AF_INET, SOCK_STREAM, SOL_TCP, TCP_INFO } from '../../src/socket/constants.ts';
+import type { OptionValue } from '../../src/socket/options.ts';
+import { out } from '../../src/socket/sockaddr.ts';
+import type { TcpInfo } from '../../src/tcp/info.ts';
+import { ping } from '../../src/tools/ping.ts';
+import { enterNetns, KERNEL, OURS } from '../node/linux/kernel.ts';
+import { Capture } from './support/capture.ts';
+import { Host, type HostOptions, readAll } from './support/host.ts';
+import { bytesOf, PatternFiles } from './support/pattern.ts';
+import { HERE, makeFarPlace, type Place } from './support/place.ts';
+import { run, start } from './support/programs.ts';
+import { skipUnless } from './support/skip.ts';
+import { kernelCounter } from './support/snmp.ts';
+import { until } from './support/until.ts';
+
+const skip = skipUnless('tcpdump', 'curl', 'ping', 'ethtool');
+const SYN = 'tcp[tcpflags] & tcp-syn != 0';
+const FROM_US = `src host ${OURS}`;
+const BULK = 2_000_000;
+
+describe('a capture shows', { skip, timeout: 60_000 }, () => {
+  const open: { close(): unknown }[] = [];
+
+  before(enterNetns);
+  afterEach(async () => {
+    for (const thing of open.splice(0).reverse()) await thing.close();
+  });
+
+  function host(options: HostOptions = {}): Host {
+    const made = new Host(options);
+    open.push(made);
+    const { stack } = made;
+    void serveHttp(stack.listen({ port: 80 }), serveFiles(new PatternFiles()), { env: stack.host.env });
+    return made;
+  }
+
+  async function capture(device: string, kernel: Place = HERE): Promise<Capture> {
+    const made = kernel.run(() => new Capture(device));
+    open.push({ close: () => made.remove() });
+    await made.ready();
+    return made;
+  }
+
+  it('that the kernel and we agree on window scale, timestamps and SACK, if the kernel begins', async () => {
+    const ours = host();
+    const listener = ours.listen(7001);
+    const seen = await capture('et0');
+    const nc = start('nc', ['-n', '-N', OURS, '7001'], { input: bytesOf(0, BULK) });
+    const fd = await ours.stack.sys.wait.accept(listener);
+    const agreed = infoOf(ours, fd);
+    await receive(ours, fd);
+    ours.stack.sys.close(fd);
+    assert.equal(await nc.ended, 0, nc.report);
+    await seen.finish(ours, KERNEL);
+    const [syn, synAck] = await handshakeOf(seen, `dst port 7001`, 'src port 7001');
+    assertAgreed(agreed, { ours: synAck, kernels: syn });
+    assert.equal(synAck.echo, syn.value);
+    await assertTimestamps(seen, 'port 7001');
+  });
+
+  it('the same if we begin', async () => {
+    const ours = host();
+    const seen = await capture('et0');
+    const nc = start('nc', ['-n', '-v', '-N', '-l', KERNEL, '7002'], { input: bytesOf(0, BULK) });
+    await nc.says(/Listening/);
+    const { sys } = ours.stack;
+    const fd = sys.socket(AF_INET, SOCK_STREAM, 0);
+    assert.equal(await sys.wait.connect(fd, { address: KERNEL, port: 7002 }), 0);
+    const agreed = infoOf(ours, fd);
+    await receive(ours, fd);
+    sys.close(fd);
+    assert.equal(await nc.ended, 0, nc.report);
+    await seen.finish(ours, KERNEL);
+    const [syn, synAck] = await handshakeOf(seen, 'dst port 7002', 'src port 7002');
+    assertAgreed(agreed, { ours: syn, kernels: synAck });
+    assert.equal(synAck.echo, syn.value);
+    await assertTimestamps(seen, 'port 7002');
+  });
+
+  it('that each side reports with SACK what it misses', async () => {
+    const ours = host({ vnetHdr: false, faults: { up: { drop: nthLong(30) }, down: { drop: nthLong(30) } } });
+    const listener = ours.listen(7003);
+    const seen = await capture('et0');
+    const nc = start('nc', ['-n', '-N', OURS, '7003'], { input: bytesOf(0, BULK) });
+    const fd = await ours.stack.sys.wait.accept(listener);
+    await receive(ours, fd);
+    assert.equal(await ours.stack.sys.wait.send(fd, bytesOf(0, BULK)), BULK);
+    ours.stack.sys.close(fd);
+    assert.equal(await nc.ended, 0, nc.report);
+    assert.deepEqual(nc.output, bytesOf(0, BULK));
+    await seen.finish(ours, KERNEL);
+    for (const from of [OURS, KERNEL]) {
+      const acks = await seen.lines(`port 7003 and src host ${from}`);
+      assert.ok(
+        acks.some(line => /sack \d+ \{\d+:\d+\}/.test(line)),
+        `no SACK from ${from}`,
+      );
+    }
+  });
+
+  it('right checksums in all that we send without the virtio-net header', async () => {
+    const ours = host({ vnetHdr: false });
+    const seen = await capture('et0');
+    await mixedTraffic(ours, HERE);
+    await seen.finish(ours, KERNEL);
+    assertChecksums((await seen.lines(FROM_US, '-vv')).join('\n'));
+    for (const protocol of ['Tcp', 'Udp', 'Icmp']) assert.equal(kernelCounter(protocol, 'InCsumErrors'), 0);
+  });
+
+  it('right checksums behind a router of what we leave to the virtio-net header', async () => {
+    const ours = host({ gateway: true });
+    const far = await makeFarPlace();
+    open.push(far);
+    const near = await capture('et0');
+    const seen = await capture('f0', far);
+    await mixedTraffic(ours, far);
+    await seen.finish(ours, far.address);
+    await near.finish(ours, KERNEL);
+    assertChecksums((await seen.lines(FROM_US, '-vv')).join('\n'));
+    // On the TAP they are not computed yet, and segments not cut.
+    const long = await near.lines(`${FROM_US} and tcp and greater 3000`, '-vv');
+    assert.ok(long.some(line => line.includes('(incorrect')));
+    const cut = await seen.lines(`${FROM_US} and tcp and greater 1515`);
+    assert.deepEqual(cut, []);
+  });
+});
+
+/** Something of everything: TCP with data and without, echo requests and replies, datagrams, fragments, errors. */
+async function mixedTraffic(ours: Host, kernel: Place): Promise<void> {
+  const { address } = kernel;
+  const fetched = await kernel.run(() => run('curl', ['-sS', `http://${OURS}/${BULK}`]));
+  assert.deepEqual(fetched.output, bytesOf(0, BULK));
+  // Our RST, and our SYN.
+  assert.equal(await kernel.run(() => start('curl', ['-sS', `http://${OURS}:81/`])).ended, 7);
+  await assert.rejects(ours.connect(81, address), { code: 'ECONNREFUSED' });
+  await kernel.run(() => run('ping', ['-n', '-c', '3', '-w', '20', '-i', '0.01', OURS]));
+  await kernel.run(() => run('ping', ['-n', '-c', '3', '-w', '20', '-i', '0.01', '-s', '4000', OURS]));
+  const echo = ping(ours.stack, address, { count: 3, intervalUs: 10_000, deadlineUs: 20e6 });
+  for await (const event of echo) assert.equal(event.type, 'reply');
+  const kernels = await kernel.datagramSocket();
+  const socket = ours.stack.udp();
+  for (const size of [0, 1, 512, 1472, 5000]) {
+    await socket.send(bytesOf(0, size), { hostname: address, port: kernels.address().port });
+    assert.deepEqual((await once(kernels, 'message'))[0], bytesOf(0, size));
+  }
+  socket.close();
+  // Our ICMP error.
+  const unreachables = ours.stack.mib.Icmp.OutDestUnreachs;
+  kernels.send('hello', 7, OURS);
+  await until(
+    () => ours.stack.mib.Icmp.OutDestUnreachs > unreachables,
+    () => 'no ICMP error',
+  );
+  kernels.close();
+}
+
+/** tcpdump says of each checksum that it could compute that it is right. */
+function assertChecksums(text: string): void {
+  assert.doesNotMatch(text, /incorrect|bad (?:udp )?cksum|wrong icmp cksum/);
+  const count = (pattern: RegExp): number => [...text.matchAll(pattern)].length;
+  assert.ok(count(/cksum 0x[0-9a-f]{4} \(correct\)/g) > BULK / 1460, 'TCP');
+  assert.ok(count(/\[udp sum ok\]/g) >= 4, 'UDP');
+  assert.ok(count(/ICMP echo/g) >= 6, 'ICMP');
+  assert.ok(count(/unreachable/g) >= 1, 'ICMP errors');
+  assert.ok(count(/flags \[\+\]/g) >= 5, 'fragments');
+}
+
+/** What one side offers in its SYN or SYN-ACK. */
+interface Offer {
+  readonly mss: number;
+  /** Its clock, and what it echoes of the other's. */
+  readonly value: number;
+  readonly echo: number;
+  readonly wscale: number;
+}
+
+/** The offers of the one SYN and the one SYN-ACK. Fails when one of the options is not there. */
+async function handshakeOf(seen: Capture, there: string, back: string): Promise<[Offer, Offer]> {
+  const offers = await Promise.all(
+    [there, back].map(async filter => {
+      const lines = await seen.lines(`${SYN} and ${filter}`);
+      assert.equal(lines.length, 1, lines.join('\n'));
+      const options = /options \[mss (\d+),sackOK,TS val (\d+) ecr (\d+),nop,wscale (\d+)\]/.exec(
+        lines[0] as string,
+      );
+      assert.ok(options, lines[0]);
+      const [mss, value, echo, wscale] = options.slice(1).map(Number) as [number, number, number, number];
+      return { mss, value, echo, wscale };
+    }),
+  );
+  return offers as [Offer, Offer];
+}
+
+/** What our TCP_INFO says is what was agreed. */
+function assertAgreed(info: TcpInfo, offers: { ours: Offer; kernels: Offer }): void {
+  const { options, rcv_wscale, snd_wscale, advmss } = info;
+  assert.deepEqual([offers.ours.mss, offers.kernels.mss, advmss], [1460, 1460, 1460]);
+  assert.deepEqual([rcv_wscale, snd_wscale], [offers.ours.wscale, offers.kernels.wscale]);
+  assert.ok(rcv_wscale > 0 && snd_wscale > 0);
+  // Timestamps, SACK and window scaling.
+  assert.equal(options, 7);
+}
+
+async function assertTimestamps(seen: Capture, filter: string): Promise<void> {
+  const lines = await seen.lines(`tcp and ${filter} and tcp[tcpflags] & tcp-rst == 0`);
+  assert.ok(lines.length > 10);
+  assert.deepEqual(
+    lines.filter(line => !line.includes('TS val ')),
+    [],
+  );
+}
+
+function infoOf(ours: Host, fd: number): TcpInfo {
+  const info = out<OptionValue>();
+  assert.equal(ours.stack.sys.getsockopt(fd, SOL_TCP, TCP_INFO, info), 0);
+  return info.value as unknown as TcpInfo;
+}
+
+/** Reads the bulk to its end. */
+async function receive(ours: Host, fd: number): Promise<void> {
+  assert.deepEqual(await readAll(fdStream(ours.stack.sys, fd)), bytesOf(0, BULK));
+}
+
+/** Loses one frame of many bytes, the nth. */
+function nthLong(n: number): (packet: Packet) => boolean {
+  let count = 0;
+  return packet => packet.length > 1000 && ++count === n;
+}

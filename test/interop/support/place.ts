@@ -1,0 +1,65 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { KERNEL } from '../../node/linux/kernel.ts';
+import { Netns } from '../../node/linux/netns.ts';
+import { shell } from './programs.ts';
+import { sysctl } from './sysctl.ts';
+
+/** A host of the kernel's: a network namespace with an address. */
+export class Place {
+  readonly address: string;
+  private readonly netns: Netns | null;
+
+  /** `netns` null: the one in which the process is. */
+  constructor(address: string, netns: Netns | null) {
+    this.address = address;
+    this.netns = netns;
+  }
+
+  /** Programs started by `body` run there, devices made by it are there. */
+  run<T>(body: () => T): T {
+    return this.netns === null ? body() : this.netns.run(body);
+  }
+
+  /** Runs a line of shell there. */
+  shell(line: string): Promise<string> {
+    return this.run(() => shell(line));
+  }
+
+  /** Moves an interface there from the namespace in which the process is. */
+  take(device: string): void {
+    this.netns?.take(device);
+  }
+
+  /** A UDP socket there, bound to `address`. */
+  async datagramSocket(port = 0): Promise<Socket> {
+    // Node makes the socket itself once it has looked up the address: that must not take until later.
+    const lookup = (host: string, _: unknown, done: (error: null, address: string, family: number) => void) =>
+      done(null, host, 4);
+    const socket = this.run(() => createSocket({ type: 'udp4', lookup }).bind(port, this.address));
+    await once(socket, 'listening');
+    return socket;
+  }
+
+  close(): void {
+    this.netns?.close();
+  }
+}
+
+/** The kernel at the other end of our TAP. */
+export const HERE: Place = new Place(KERNEL, null);
+
+/** A host behind HERE, which routes; the cable between the two computes checksums and cuts segments. */
+export async function makeFarPlace(): Promise<Place> {
+  const far = new Place('10.65.1.2', Netns.create());
+  await shell(
+    'ip link add r0 type veth peer name f0 && ip addr add 10.65.1.1/24 dev r0 && ip link set r0 up',
+  );
+  await shell('ethtool -K r0 tx off gso off tso off && ethtool -K f0 tx off gso off tso off gro off');
+  sysctl('ipv4/ip_forward', 1);
+  far.take('f0');
+  await far.shell(
+    'ip addr add 10.65.1.2/24 dev f0 && ip link set f0 up && ip route add default via 10.65.1.1',
+  );
+  return far;
+}

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+
+/** A counter of the kernel's in the network namespace of the main thread: kernelCounter('Tcp', 'InCsumErrors'). */
+export function kernelCounter(protocol: string, name: string): number {
+  const lines = readFileSync('/proc/net/snmp', 'latin1').split('\n');
+  const [names, values] = lines.filter(line => line.startsWith(`${protocol}: `)).map(line => line.split(' '));
+  const value = values?.[names?.indexOf(name) ?? -1];
+  if (value === undefined) throw new Error(`no counter ${protocol} ${name}`);
+  return Number(value);
+}
