@@ -4,7 +4,7 @@
  * @module
  */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { libc, O_CLOEXEC, O_RDONLY } from '../src/node/linux/libc.ts';
 
 const CLONE_NEWNET = 0x40000000;
@@ -19,11 +19,16 @@ export const RIGHT = '10.65.1.2';
 export function missing(tools: readonly string[]): string | null {
   if (process.platform !== 'linux') return 'this is not Linux';
   if (process.getuid?.() !== 0) return 'not root';
-  if (spawnSync('test', ['-c', '/dev/net/tun']).status !== 0) return 'there is no /dev/net/tun';
+  if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun';
   for (const tool of ['ip', 'ethtool', 'sysctl', ...tools]) {
     if (spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0) return `${tool} is not installed`;
   }
-  return null;
+  try {
+    libc();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Two network namespaces; LEFT and RIGHT are the ends of a cable on which every packet is a packet. */
@@ -106,20 +111,16 @@ function onSignal(): void {
 
 /** Namespaces of a benchmark that was killed. */
 function removeStale(): void {
-  const names = spawnSync('test', ['-d', DIRECTORY]).status === 0 ? readdirSync(DIRECTORY) : [];
+  const names = existsSync(DIRECTORY) ? readdirSync(DIRECTORY) : [];
   for (const name of names) {
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : 0;
     if (pid > 0 && !isAlive(pid)) remove(name);
   }
 }
 
+/** A process that has ended but was not waited for has no program any more. */
 function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return existsSync(`/proc/${pid}/exe`);
 }
 
 function remove(name: string): void {

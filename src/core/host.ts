@@ -54,7 +54,7 @@ export class Host {
 
   /** Reports a drop to the trace, when someone listens. Counters are the caller's. */
   dropped(
-    layer: 'netif' | 'arp' | 'ip' | 'icmp' | 'udp' | 'tcp' | 'socket',
+    layer: 'netif' | 'arp' | 'ndp' | 'ip' | 'icmp' | 'udp' | 'tcp' | 'socket',
     reason: DropReason,
     detail?: string,
   ): void {

@@ -9,8 +9,11 @@ export const CHECKSUM_PARTIAL = 2;
 /** One of the CHECKSUM_* values. */
 export type ChecksumState = typeof CHECKSUM_NONE | typeof CHECKSUM_VERIFIED | typeof CHECKSUM_PARTIAL;
 
-/** Room kept in front of a packet for the link header (and a virtio-net header); keeps IP headers 4-aligned. */
-export const HEADROOM = 64;
+/**
+ * Room kept in front of a packet: the transports put their headers there, IPv6 (40 bytes) goes in front of them, a link
+ * header with VLAN tags and a virtio-net header in front of that. Keeps IP headers 4-aligned.
+ */
+export const HEADROOM = 80;
 
 /** Who a released packet goes back to. */
 export interface PacketOwner {

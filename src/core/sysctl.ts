@@ -54,6 +54,51 @@ export interface Sysctl {
   min_pmtu: number;
   mtu_expires: number;
 
+  // --- net.ipv6 (conf.all) ---
+  /** No interface gets IPv6, not even lo. */
+  disable_ipv6: boolean;
+  /** Whether this host is a router: it forwards, answers solicitations if told to, and believes no advertisement. */
+  forwarding: boolean;
+  /** Of packets, when neither the socket nor a router says otherwise. */
+  hop_limit: number;
+  /** Whether router advertisements are believed: default routers, prefixes, MTU, name servers. */
+  accept_ra: boolean;
+  /** Whether addresses are made of the prefixes in them. */
+  autoconf: boolean;
+  accept_redirects: boolean;
+  /** Solicitations that ask whether an address is in use before it is used; 0 does not ask (RFC 4862). */
+  dad_transmits: number;
+  /**
+   * Whether an address may be used, with care, while it is asked who has it (RFC 4429): packets to neighbours wait until
+   * the answer is due. Off in Linux, where connect() fails until then.
+   */
+  optimistic_dad: boolean;
+  /** Solicitations for routers; seconds between two, and at most before the first one. */
+  router_solicitations: number;
+  router_solicitation_interval: number;
+  router_solicitation_delay: number;
+  /** How identifiers of interfaces are made: 0 of the hardware address, 3 stable but secret (RFC 7217). Linux: 0. */
+  addr_gen_mode: 0 | 3;
+  /** 32 hexadecimal digits that such identifiers follow from; empty for a fresh secret. */
+  stable_secret: string;
+  /** Temporary addresses (RFC 8981): 0 none, 1 made but not preferred, 2 preferred. */
+  use_tempaddr: 0 | 1 | 2;
+  /** Seconds a temporary address is valid, and preferred. */
+  temp_valid_lft: number;
+  temp_prefered_lft: number;
+  /** Addresses an interface makes itself, default routers and prefixes it remembers. */
+  max_addresses: number;
+  /** Options besides padding in one extension header; a packet with more is dropped. */
+  max_dst_opts_number: number;
+  max_hbh_opts_number: number;
+  /** Bytes that incomplete packets may hold, together, and seconds one is kept. */
+  ip6frag_high_thresh: number;
+  ip6frag_time: number;
+  /** Whether packets have a flow label (RFC 6437). */
+  auto_flowlabels: boolean;
+  /** Whether an IPv6 socket takes IPv6 alone: the default of IPV6_V6ONLY. */
+  bindv6only: boolean;
+
   // --- net.ipv4: TCP ---
   tcp_syn_retries: number;
   tcp_synack_retries: number;
@@ -160,6 +205,29 @@ export const DEFAULT_SYSCTL: Sysctl = {
   arp_notify: true,
   min_pmtu: 552,
   mtu_expires: 600,
+  disable_ipv6: false,
+  forwarding: false,
+  hop_limit: 64,
+  accept_ra: true,
+  autoconf: true,
+  accept_redirects: true,
+  dad_transmits: 1,
+  optimistic_dad: true,
+  router_solicitations: 3,
+  router_solicitation_interval: 4,
+  router_solicitation_delay: 1,
+  addr_gen_mode: 3,
+  stable_secret: '',
+  use_tempaddr: 0,
+  temp_valid_lft: 604800,
+  temp_prefered_lft: 86400,
+  max_addresses: 16,
+  max_dst_opts_number: 8,
+  max_hbh_opts_number: 8,
+  ip6frag_high_thresh: 4 * 1024 * 1024,
+  ip6frag_time: 60,
+  auto_flowlabels: true,
+  bindv6only: false,
   tcp_syn_retries: 6,
   tcp_synack_retries: 5,
   tcp_retries1: 3,

@@ -1,5 +1,15 @@
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import {
   EACCES,
   EBADF,
@@ -34,7 +44,7 @@ export class FolderFiles implements FileStore {
   /** Throws Node's error (ENOENT, ENOTDIR, EACCES) when `folder` is not a readable folder. */
   constructor(folder: string, options: FolderOptions = {}) {
     this.notAfterMs = options.notAfterMs ?? Number.POSITIVE_INFINITY;
-    this.root = realpathSync(folder);
+    this.root = realpathSync.native(folder);
     if (statSync(this.root).isDirectory()) return;
     throw Object.assign(new Error(`ENOTDIR: not a directory, open '${folder}'`), {
       code: 'ENOTDIR',
@@ -46,12 +56,24 @@ export class FolderFiles implements FileStore {
     // On Windows these would name a folder separator, a drive or a stream of a file.
     if (path.includes('\0') || (sep === '\\' && /[\\:]/.test(path))) return -ENOENT;
     try {
-      const real = realpathSync(join(this.root, path));
-      if (!this.contains(real)) return -EACCES;
-      return openReal(real, this.notAfterMs);
+      const wanted = resolve(join(this.root, path));
+      if (!this.contains(wanted)) return -EACCES;
+      const stats = this.statsWithoutLinks(wanted);
+      if (stats !== null) return openReal(wanted, stats, this.notAfterMs);
+      const real = realpathSync.native(wanted);
+      return this.contains(real) ? openReal(real, statSync(real), this.notAfterMs) : -EACCES;
     } catch (error) {
       return errnoOf(error);
     }
+  }
+
+  /** What is there; null when a symbolic link leads there. The root is real. Spares resolving what is no link. */
+  private statsWithoutLinks(wanted: string): Stats | null {
+    for (let at = wanted.indexOf(sep, this.root.length + 1); at >= 0; at = wanted.indexOf(sep, at + 1)) {
+      if (lstatSync(wanted.slice(0, at)).isSymbolicLink()) return null;
+    }
+    const stats = lstatSync(wanted);
+    return stats.isSymbolicLink() ? null : stats;
   }
 
   private contains(real: string): boolean {
@@ -60,8 +82,7 @@ export class FolderFiles implements FileStore {
   }
 }
 
-function openReal(path: string, notAfterMs: number): OpenFile | number {
-  const stats = statSync(path);
+function openReal(path: string, stats: Stats, notAfterMs: number): OpenFile | number {
   if (stats.isDirectory()) {
     return {
       kind: 'directory',

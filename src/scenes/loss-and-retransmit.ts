@@ -1,36 +1,43 @@
 import { MSG_WAITALL } from '../socket/constants.ts';
 import { calls, dataSegments, duration, faults, Notes, outside, retransmits } from './observe.ts';
-import { alphabet, bytesOf, connect, introduce, listen, must } from './programs.ts';
+import { alphabet, bytesOf, connect, introduce, listen, must, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 /** An Ethernet frame with a full segment: 1500 bytes of IP and 14 of header. */
 const FULL_FRAME = 1514;
 /** Nine full segments, and one that is shorter. */
 const BYTES = 9 * 1448 + 1000;
+/** A few last words, each in one short segment. */
+const FAREWELL = 100;
+const WORDS = [BYTES, BYTES, FAREWELL, FAREWELL];
 
-/** Two segments are lost: one in the middle, and the very last. */
+/** Three ways in which a loss is found: by what arrives behind it, by a probe, and by the timer. */
 export const lossAndRetransmit: Scene = {
   name: 'loss-and-retransmit',
-  summary: 'duplicate ACKs tell of a lost segment; the last one needs a time-out',
+  summary: 'SACK tells of a loss, a probe of a lost tail; last comes the time-out',
   look:
-    'The client sends ten segments. The third is lost: the ones behind it arrive, and each makes the server ' +
-    'repeat its ACK ("I still wait for the third") with SACK saying what it already has. That is enough to ' +
-    'send the third again at once. The tenth is lost, too, but nothing comes behind it that could make the ' +
-    'server speak: only the retransmission timer is left.',
+    'The client sends ten segments, and the third is lost. Those behind it arrive, and each makes the server ' +
+    'repeat its ACK ("I still wait for the third") with SACK saying what it already has: enough to send the ' +
+    'third again at once. Of the next ten the last is lost. Nothing comes behind it that could make the server ' +
+    'speak; so after two round trips of silence the client sends it again as a probe. At last one short segment ' +
+    'is lost, and its probe, too: only the retransmission timer is left.',
   hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
 
   build(world) {
     const client = world.host('client');
     const server = world.host('server');
     let full = 0;
-    let last = 0;
+    let tails = 0;
+    let farewells = 0;
     world.connect(client, server, {
       delayUs: 10_000,
       there: {
-        drop: packet =>
-          packet.length === FULL_FRAME
-            ? ++full === 3 // the third full segment, the first time it is sent
-            : packet.length > 1000 && ++last === 1, // the shorter one at the end, the first time
+        drop: packet => {
+          if (packet.length === FULL_FRAME) return ++full === 3;
+          if (packet.length > 1000) return ++tails === 2; // the second ten's last, the first time it is sent
+          if (packet.length < FAREWELL) return false;
+          return ++farewells === 2 || farewells === 3; // the second farewell, and its probe
+        },
       },
     });
     introduce(client, server);
@@ -39,16 +46,21 @@ export const lossAndRetransmit: Scene = {
       const { sys } = server;
       const listener = listen(sys);
       const fd = must(await sys.wait.accept(listener));
-      await sys.wait.recv(fd, new Uint8Array(BYTES), MSG_WAITALL);
-      await sys.wait.send(fd, bytesOf('thank you'));
+      for (const length of WORDS) {
+        await sys.wait.recv(fd, new Uint8Array(length), MSG_WAITALL);
+        await sys.wait.send(fd, bytesOf('thank you'));
+      }
       sys.close(fd);
       sys.close(listener);
     };
     const send = async () => {
       const { sys } = client;
       const fd = must(await connect(sys));
-      await sys.wait.send(fd, alphabet(BYTES));
-      await sys.wait.recv(fd, new Uint8Array(100));
+      for (const length of WORDS) {
+        await sys.wait.send(fd, alphabet(length));
+        await sys.wait.recv(fd, new Uint8Array(100));
+        await sleep(sys, 100);
+      }
       sys.close(fd);
     };
     return () => Promise.all([serve(), send()]);
@@ -58,17 +70,17 @@ export const lossAndRetransmit: Scene = {
     const notes = new Notes();
     const lost = faults(events, 'drop');
     notes.put(lost[0], 'The third segment never arrives.');
-    notes.put(lost[1], 'The tenth never arrives, and nothing is sent behind it.');
+    notes.put(lost[1], 'The last of the ten never arrives, and nothing is sent behind it.');
     const [fast] = retransmits(events, 'client', 'fast');
+    notes.put(fast, 'SACK says that three segments behind it have arrived: fast retransmit (RFC 8985).');
+    const [probe, lostProbe] = retransmits(events, 'client', 'probe');
+    notes.put(probe, 'Silence for two round trips: a tail loss probe (RFC 8985 section 7).');
     notes.put(
-      fast,
-      'The duplicate ACKs say that three segments behind it have arrived: fast retransmit (RFC 6675).',
+      lostProbe,
+      'One segment alone: the server may be holding its ACK back, so the probe comes late, and is lost, too.',
     );
     const [timeOut] = retransmits(events, 'client', 'rto');
-    notes.put(
-      timeOut,
-      'Silence until the retransmission timer goes off (RFC 6298). The next time-out would be twice as long.',
-    );
+    notes.put(timeOut, 'Now the retransmission timer (RFC 6298). The next time-out would be twice as long.');
     const sent = dataSegments(events, 'client', 'out');
     const waited = (again: typeof fast): string => {
       const first = sent.find(({ tcp }) => tcp.seq === again?.seq);
@@ -80,9 +92,9 @@ export const lossAndRetransmit: Scene = {
       notes,
       folds: outside(events, connected, closes),
       seen:
-        `The third segment was sent again after ${waited(fast)}, one round trip; the last one only after ` +
-        `${waited(timeOut)}, by time-out. Of ${sent.length} segments sent ${sent.length - 10} were ` +
-        `repetitions, none too many.`,
+        `The third segment was sent again after ${waited(fast)}, one round trip; the tail of the next ten after ` +
+        `${waited(probe)}, by a probe; the last segment arrived with the time-out, ${waited(timeOut)} after it ` +
+        `was first sent. Of ${sent.length} segments sent ${sent.length - 22} were repetitions.`,
     };
   },
 };

@@ -4,16 +4,20 @@
  */
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { SYN } from '../wire/tcp.ts';
+import type { AckOutcome } from './ack-outcome.ts';
+import { traceCwnd } from './ca-state.ts';
 import { sendAck } from './emit.ts';
-import { type TX_FIN, TX_SACKED, type TX_SYN } from './flight.ts';
+import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, type TX_SYN } from './flight.ts';
 import { tuneSendBuffer, updateMss } from './output.ts';
-import { type AckOutcome, measurable, onAckRecovery, traceCwnd } from './recovery.ts';
-import { armPersist, armRetransmit } from './retransmit.ts';
+import { adaptReorderingWindow, noteReordering } from './rack.ts';
+import { onAckRecovery } from './recovery.ts';
 import { updateRtt } from './rtt.ts';
 import { noteArrival, readSackBlocks } from './sack.ts';
 import type { Segment } from './segment.ts';
+import { processProbeAck } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_PERSIST } from './timers.ts';
+import { armAfterAck, armPersist } from './transmit-timer.ts';
 
 /** Whether the acknowledgement is one we can use; a challenge ACK is sent where RFC 5961 section 5 wants one. */
 export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
@@ -56,36 +60,68 @@ export function mayAnswerInvalid(
 
 /** Processes an acceptable acknowledgement: SND.UNA, round-trip time, SACK, recovery, congestion and send window. */
 export function processAck(tcb: Tcb, segment: Segment): void {
-  const { flight } = tcb;
-  const priorUna = tcb.sndUna;
-  const nothingSent = flight.packetsOut === 0;
+  const nothingSent = tcb.flight.packetsOut === 0;
   const wasLimited = isCwndLimited(tcb);
-  const old = seqLt(segment.ack, priorUna);
-  const outcome: AckOutcome = { advanced: false, delivered: 0, duplicate: false, newestSentUs: 0 };
+  const old = seqLt(segment.ack, tcb.sndUna);
+  const outcome = beginOutcome(tcb, segment);
   if (!old) {
     outcome.duplicate = isDuplicate(tcb, segment);
     updateSendWindow(tcb, segment);
   }
-  if (seqGt(segment.ack, priorUna)) acknowledge(tcb, segment, outcome);
-  else if (segment.dataLength === 0) tcb.context.host.mib.TcpExt.TCPPureAcks++;
   if (tcb.sack) readSackBlocks(tcb, segment, outcome);
+  if (outcome.dsack) outcome.duplicate = false;
+  if (seqGt(segment.ack, tcb.sndUna)) {
+    acknowledge(tcb, segment, outcome);
+  } else {
+    if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs);
+    if (segment.dataLength === 0) tcb.context.host.mib.TcpExt.TCPPureAcks++;
+  }
   tcb.lastAckReceivedUs = tcb.nowUs;
   tcb.probesOut = 0;
+  if (tcb.probeOut !== 'none' && !old) processProbeAck(tcb, segment, outcome);
   if (nothingSent) {
+    // What was acknowledged long ago may be reported to have arrived twice.
+    if (outcome.dsack) onAckRecovery(tcb, outcome);
     windowAfterProbe(tcb);
     return;
   }
-  onAckRecovery(tcb, outcome);
+  if (!old || outcome.sacked || outcome.dsack) recover(tcb, outcome);
   growWindow(tcb, outcome, wasLimited);
+  tcb.delivered += outcome.delivered;
   tcb.context.host.mib.TcpExt.TCPDelivered += outcome.delivered;
   if (outcome.advanced) {
     tcb.retransmits = 0;
     tcb.retransmitStampUs = 0;
-    armRetransmit(tcb, true);
     tcb.output.confirmed();
     tuneSendBuffer(tcb);
   }
   traceCwnd(tcb);
+}
+
+function beginOutcome(tcb: Tcb, { options }: Segment): AckOutcome {
+  const { outcome } = tcb.context;
+  outcome.clear();
+  outcome.priorUna = tcb.sndUna;
+  outcome.hadSacked = tcb.sack && tcb.flight.sackedOut > 0;
+  outcome.priorHighSacked = tcb.highSacked;
+  outcome.hasEcho = tcb.timestamps && options.timestamps && options.tsEcr !== 0;
+  outcome.tsEcr = options.tsEcr;
+  return outcome;
+}
+
+/** Loss recovery and the timers of what is in flight. */
+function recover(tcb: Tcb, outcome: AckOutcome): void {
+  if (outcome.late && (tcb.caState !== 'Loss' || tcb.undoable))
+    noteReordering(tcb, outcome.lateSeq, outcome.priorHighSacked, 'TCPSACKReorder');
+  adaptReorderingWindow(tcb, outcome);
+  const waits = onAckRecovery(tcb, outcome);
+  if (!waits && (outcome.advanced || showsFreshSegment(tcb, outcome))) armAfterAck(tcb);
+}
+
+/** What was SACKed was sent after the oldest segment was last sent: the oldest may still be on its way. */
+function showsFreshSegment(tcb: Tcb, { sackRttUs }: AckOutcome): boolean {
+  const { head } = tcb.flight;
+  return sackRttUs >= 0 && head !== undefined && sackRttUs > tcb.nowUs - head.sentUs;
 }
 
 /** RFC 5681 section 2: no data, no news in the window, something in flight, the same acknowledgement again. */
@@ -126,15 +162,17 @@ function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   const { flight, context, nowUs } = tcb;
   const { ack } = segment;
   outcome.advanced = true;
-  let sampleUs = -1;
+  let oldestUs = 0;
+  let newestUs = 0;
   let retransmitted = false;
   for (let head = flight.head; head !== undefined && seqLe(head.end, ack); head = flight.head) {
-    if ((head.marks & TX_SACKED) === 0) {
-      noteArrival(tcb, head, outcome);
-      outcome.delivered++;
+    const { marks } = head;
+    if ((marks & TX_SACKED) === 0) noteArrival(tcb, head, outcome);
+    if ((marks & TX_EVER_RETRANS) !== 0) retransmitted = true;
+    else if ((marks & TX_SACKED) === 0) {
+      if (oldestUs === 0) oldestUs = head.sentUs;
+      newestUs = head.sentUs;
     }
-    if (!measurable(head)) retransmitted = true;
-    else if (sampleUs < 0 && (head.marks & TX_SACKED) === 0) sampleUs = nowUs - head.sentUs;
     flight.shift();
     context.freeSegment(head);
   }
@@ -142,8 +180,10 @@ function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   tcb.bytesAcked += seqDiff(ack, tcb.sndUna);
   tcb.sndUna = ack;
   releaseAcked(tcb, ack);
-  if (sampleUs >= 0 && !retransmitted) updateRtt(tcb, sampleUs);
-  else measureByTimestamps(tcb, segment);
+  // Karn's rule: what was sent twice says nothing, but its timestamps do.
+  if (oldestUs > 0 && !retransmitted) updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs);
+  else if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs);
+  else measureByTimestamps(tcb, outcome);
 }
 
 /** A segment that is acknowledged in part keeps its rest. */
@@ -162,10 +202,11 @@ function releaseAcked(tcb: Tcb, ack: Seq): void {
 }
 
 /** RFC 7323 section 4: an echoed timestamp measures also what was sent twice. */
-function measureByTimestamps(tcb: Tcb, segment: Segment): void {
-  if (!tcb.timestamps || segment.options.tsEcr === 0) return;
-  const elapsedMs = (tcb.tsNow - segment.options.tsEcr) | 0;
-  if (elapsedMs >= 0) updateRtt(tcb, Math.max(elapsedMs, 1) * 1000);
+function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
+  if (!hasEcho) return;
+  const elapsedMs = (tcb.tsNow - tsEcr) | 0;
+  const sampleUs = Math.max(elapsedMs, 1) * 1000;
+  if (elapsedMs >= 0) updateRtt(tcb, sampleUs, sampleUs);
 }
 
 /** Whether the congestion window is what limits us: only then may it grow (RFC 7661's concern, Linux's rule). */

@@ -9,7 +9,6 @@ import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
 import { flush, isWritable, updateMss, writableBytes } from './output.ts';
 import { markTooBigLost } from './recovery.ts';
-import { armRetransmit } from './retransmit.ts';
 import type { Segment } from './segment.ts';
 import type { TcpSettings } from './settings.ts';
 import { isSynchronized, maySend, needsReset } from './state.ts';
@@ -17,6 +16,7 @@ import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
 import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
+import { restartRetransmit } from './transmit-timer.ts';
 import { selectInitialWindow, tuneReceiveBuffer, windowUpdateDue } from './window.ts';
 
 /** What a listener's half-open request knows of the handshake when its last ACK arrives. */
@@ -291,6 +291,6 @@ export class TcpConnection extends Tcb {
     this.context.host.mib.Tcp.ActiveOpens++;
     emitSyn(this);
     this.lastSentUs = this.nowUs;
-    armRetransmit(this, true);
+    restartRetransmit(this);
   }
 }

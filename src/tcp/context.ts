@@ -1,5 +1,6 @@
 import { BlockPool } from '../core/blocks.ts';
 import type { Host } from '../core/host.ts';
+import { AckOutcome } from './ack-outcome.ts';
 import type { TxSegment } from './flight.ts';
 import { OutSegment } from './segment.ts';
 
@@ -12,6 +13,8 @@ export class TcpContext {
   readonly blocks = new BlockPool();
   /** The one segment that is being built. */
   readonly out = new OutSegment();
+  /** What the acknowledgement that is being processed brought. */
+  readonly outcome = new AckOutcome();
   private readonly freeSegments: TxSegment[] = [];
   private challengeSecond = 0;
   private challengesLeft = 0;
@@ -22,7 +25,7 @@ export class TcpContext {
 
   newSegment(seq: number, end: number, sentUs: number, marks: number): TxSegment {
     const segment = this.freeSegments.pop();
-    if (segment === undefined) return { seq, end, sentUs, marks, attempts: 0 };
+    if (segment === undefined) return { seq, end, sentUs, order: 0, marks, attempts: 0 };
     segment.seq = seq;
     segment.end = end;
     segment.sentUs = sentUs;

@@ -17,8 +17,9 @@ export interface TxSegment {
   seq: Seq;
   /** One past its last sequence number. */
   end: Seq;
-  /** When it was last sent, in microseconds. */
+  /** When it was last sent, in microseconds; and its place in the order of all sendings, as clocks are coarse. */
   sentUs: number;
+  order: number;
   marks: number;
   /** How many times it was sent again. */
   attempts: number;
@@ -34,6 +35,8 @@ export class Flight {
   sackedOut = 0;
   lostOut = 0;
   retransOut = 0;
+  /** How many were sent so far, repetitions included, modulo 2^32. */
+  private sendings = 0;
 
   /** How many segments are not yet acknowledged. */
   get packetsOut(): number {
@@ -59,8 +62,19 @@ export class Flight {
     return this.segments.at(index);
   }
 
+  /** Adds a segment that was sent for the first time. */
   push(segment: TxSegment): void {
+    segment.order = this.sendings;
+    this.sendings = (this.sendings + 1) | 0;
     this.segments.push(segment);
+  }
+
+  /** A segment was sent again at `nowUs`. */
+  sentAgain(segment: TxSegment, nowUs: number): void {
+    segment.sentUs = nowUs;
+    segment.order = this.sendings;
+    this.sendings = (this.sendings + 1) | 0;
+    segment.attempts++;
   }
 
   /** Removes the oldest segment and its marks. */

@@ -6,7 +6,9 @@ import {
   TIMER_DELAYED_ACK,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
+  TIMER_LOSS_PROBE,
   TIMER_PERSIST,
+  TIMER_REORDER,
   TIMER_RETRANSMIT,
   timerDue,
 } from './timers.ts';
@@ -60,11 +62,21 @@ export interface TcpInfo {
   bytes_retrans: number;
   snd_wnd: number;
   rcv_wnd: number;
+  /** Segments that are known to have arrived, each time they were sent. */
+  delivered: number;
+  /** Segments that arrived twice, by D-SACK. */
+  dsack_dups: number;
+  /** How often something arrived out of order. */
+  reord_seen: number;
+  /** Retransmission time-outs, recoveries that began with one, and the milliseconds those took. */
+  total_rto: number;
+  total_rto_recoveries: number;
+  total_rto_time: number;
 }
 
 /** The timer that `ss -o` shows. */
 export interface RunningTimer {
-  /** 'on' is the retransmission timer, 'unknown' any other. */
+  /** 'on' is the timer of what is in flight (transmit-timer.ts), 'unknown' any other. */
   readonly name: 'on' | 'keepalive' | 'persist' | 'unknown';
   /** When it is due, in microseconds. */
   readonly dueUs: number;
@@ -118,6 +130,12 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     bytes_retrans: tcb.bytesRetrans,
     snd_wnd: tcb.sndWnd,
     rcv_wnd: tcb.rcvWndLeft,
+    delivered: tcb.delivered,
+    dsack_dups: tcb.dsackDups,
+    reord_seen: tcb.reorderingSeen,
+    total_rto: tcb.totalRto,
+    total_rto_recoveries: tcb.totalRtoRecoveries,
+    total_rto_time: Math.floor(tcb.totalRtoUs / 1000),
   };
 }
 
@@ -141,6 +159,8 @@ export function runningTimer(tcb: Tcb): RunningTimer | null {
 
 const TIMERS_SHOWN = [
   [TIMER_RETRANSMIT, 'on'],
+  [TIMER_LOSS_PROBE, 'on'],
+  [TIMER_REORDER, 'on'],
   [TIMER_PERSIST, 'persist'],
   [TIMER_DELAYED_ACK, 'unknown'],
   [TIMER_FIN_WAIT_2, 'unknown'],

@@ -8,22 +8,29 @@ import { ACK, FIN, PSH, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { emitData } from './emit.ts';
 import { TX_FIN, TX_PUSH } from './flight.ts';
-import { armPersist, armRetransmit, retransmitLost } from './retransmit.ts';
+import { retransmitLost } from './retransmit.ts';
 import type { Tcb } from './tcb.ts';
+import { armAfterSend, armPersist } from './transmit-timer.ts';
 
 /** The least payload of a full segment, whatever a peer or a path says. */
 const MSS_MIN = 8;
 /** Half of a window that is larger than this is a full segment at most; a smaller one is taken whole. */
 const HALF_WINDOW_FROM = 536;
-/** The most that is handed to the link at once: what a super-segment holds. */
-const BURST_MAX = 65000;
 /** What a segment in flight costs in bytes of send buffer, and how many may be in any case. */
 const SEGMENT_COST = 512;
 const SEGMENTS_MIN = 256;
 
 /** Sends what may be sent now: first what was lost, then new data, then a FIN. */
 export function flush(tcb: Tcb): void {
+  const { newDataFirst } = tcb;
+  tcb.newDataFirst = false;
   if (hasToSend(tcb) && tcb.output.isBusy()) return;
+  if (newDataFirst) {
+    sendNew(tcb);
+    if (!tcb.frto || seqGt(tcb.sndNxt, tcb.highSeq)) return;
+    // F-RTO needs new data to find out about the time-out, and there is none.
+    tcb.frto = false;
+  }
   if (tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
   sendNew(tcb);
 }
@@ -57,7 +64,7 @@ function sendNew(tcb: Tcb): void {
     sent = true;
     if (hasToSend(tcb) && tcb.output.isBusy()) break;
   }
-  if (sent) armRetransmit(tcb, false);
+  if (sent) armAfterSend(tcb);
   else armPersist(tcb);
 }
 
@@ -79,7 +86,7 @@ function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
   if (hasTooManySegments(tcb)) return -1;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   if (window < Math.min(Math.max(unsent, 1), mss)) return -1;
-  const most = Math.min(unsent, window, quota * mss, Math.max(BURST_MAX, mss));
+  const most = Math.min(unsent, window, quota * mss, Math.max(tcb.output.burstMax, mss));
   const full = most - (most % mss);
   if (most < unsent || full === unsent) return full;
   if (holdBack(tcb, finDue)) return full > 0 ? full : -1;
@@ -158,14 +165,16 @@ function restartAfterIdle(tcb: Tcb): void {
   tcb.cwnd = Math.max(tcb.cwnd, restart);
 }
 
-/** The persist timer's data: as much of the unsent data as the window takes, whatever Nagle says. False when none. */
+/**
+ * A probe's data: as much of the unsent data as the peer's window takes, whatever Nagle or the congestion window say.
+ * False when there is none. The caller sets the timer.
+ */
 export function sendForced(tcb: Tcb): boolean {
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   const finDue = tcb.finQueued && !tcb.finSent;
   const length = Math.min(tcb.unsent, window, tcb.mss);
   if (length < 0 || (length === 0 && !(finDue && tcb.unsent === 0 && window > 0))) return false;
   sendData(tcb, length, finDue && finFits(tcb, length, tcb.unsent));
-  armRetransmit(tcb, true);
   return true;
 }
 

@@ -1,188 +1,207 @@
 /**
- * Loss detection and recovery: fast retransmit and recovery with SACK (RFC 6675) and without (RFC 6582, NewReno), rate
- * halving by RFC 6937, and what a time-out does (RFC 5681 section 3.1).
+ * Loss recovery: what an acknowledgement or a timer makes of the state that a connection is in.
  *
- *     Open ----- duplicate ACK or SACK ------> Disorder
- *     Open, Disorder ----- loss detected ----> Recovery ---- highSeq acknowledged ---> Open
- *     any ----- retransmission time-out -----> Loss -------- highSeq acknowledged ---> Open
+ *     Open ------- SACK or duplicate ACK ----> Disorder
+ *     any -------- a segment is lost --------> Recovery --- highSeq acknowledged, or undone ---> Open
+ *     any -------- retransmission time-out --> Loss ------- highSeq acknowledged, or undone ---> Open
+ *     Loss ------- a repetition is lost -----> Recovery
+ *
+ * Which segments are lost say rack.ts (by time) and lost-marks.ts (by counting); how the window shrinks prr.ts; whether
+ * it was for nothing undo.ts; tail-probe.ts makes a silent peer speak. docs/LOSS-RECOVERY.md draws all of it.
  * @module
  */
-import { seqDiff, seqGe, seqLt } from '../base/seq.ts';
-import { TRACE_CWND } from '../trace/events.ts';
-import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
+import { seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
+import type { AckOutcome } from './ack-outcome.ts';
+import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
+import { TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
+import { countDuplicates, limitDuplicates, markHeadLost, markLost, markLostByCount } from './lost-marks.ts';
+import { beginReduction, reduceWindow } from './prr.ts';
+import { detectLosses, markLostByTime, timeLeftUs, usesRack } from './rack.ts';
 import type { CaState, Tcb } from './tcb.ts';
+import { beginUndo, forgetUndo, undoAtEnd, undoByDsack, undoLoss, undoPartial } from './undo.ts';
 
-/** Reordering beyond this many segments is not believed (tcp_max_reordering). */
-export const REORDERING_MAX = 300;
-
-/** What one acknowledgement brought; filled by ack.ts. */
-export interface AckOutcome {
-  /** SND.UNA moved. */
-  advanced: boolean;
-  /** Segments that were cumulatively acknowledged and not SACKed before, and newly SACKed ones. */
-  delivered: number;
-  /** Nothing new in sequence, window or data: counts as a duplicate without SACK (RFC 5681 section 2). */
-  duplicate: boolean;
-  /** When the newest segment that is now known to have arrived was last sent; 0 when none was. */
-  newestSentUs: number;
-}
-
-/** Moves recovery on by one acknowledgement; the window growth of the Open state is the caller's. */
-export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): void {
-  const { flight } = tcb;
+/** Moves recovery on by one acknowledgement. True when it has set the reordering timer. */
+export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
   if (!tcb.sack) countDuplicates(tcb, outcome);
-  if (isRepairing(tcb)) leaveIfRepaired(tcb);
-  if (flight.packetsOut === 0) {
-    if (tcb.caState === 'Disorder') setCaState(tcb, 'Open');
-    return;
+  if (tcb.caState === 'Open') {
+    if (!outcome.duplicate && !outcome.sacked && !outcome.dsack) return false;
+    tcb.undoStampUs = 0;
+  } else if (tcb.caState === 'Recovery' && seqGe(tcb.sndUna, tcb.highSeq)) {
+    if (!leaveRecovery(tcb, outcome)) return false;
   }
-  const partial = seqLt(tcb.sndUna, tcb.highSeq);
-  if (tcb.sack) markLostBySack(tcb, outcome.newestSentUs);
-  else if (outcome.advanced && isRepairing(tcb) && partial) markHeadLost(tcb);
-  if (tcb.caState === 'Recovery') {
-    if (partial) reduceWindow(tcb, outcome.delivered);
-    return;
-  }
-  if (tcb.caState === 'Loss') return;
-  if (flight.lostOut > 0 || (!tcb.sack && flight.sackedOut >= tcb.reordering))
-    enterRecovery(tcb, outcome.delivered);
-  else setCaState(tcb, flight.sackedOut > 0 ? 'Disorder' : 'Open');
-}
-
-function isRepairing(tcb: Tcb): boolean {
-  return tcb.caState === 'Recovery' || tcb.caState === 'Loss';
-}
-
-// --- detection ------------------------------------------------------------------------------------------------
-
-/**
- * Without SACK: each duplicate ACK says that one segment has left the network; progress clears the count. While a loss
- * is being repaired no more count than segments were out, so that a peer cannot draw data out of us by making
- * duplicates up (RFC 5681 section 3.2, the note on step 4).
- */
-function countDuplicates(tcb: Tcb, outcome: AckOutcome): void {
-  const { flight } = tcb;
-  if (outcome.advanced) {
-    // The gap's filling acknowledges what the duplicates stood for.
-    flight.sackedOut =
-      tcb.caState === 'Recovery' ? Math.max(flight.sackedOut - (outcome.delivered - 1), 0) : 0;
-    tcb.duplicatesLeft = flight.packetsOut;
-  } else if (outcome.duplicate && (tcb.caState !== 'Recovery' || tcb.duplicatesLeft-- > 0)) {
-    flight.sackedOut++;
-    outcome.delivered++;
-  }
-  flight.sackedOut = Math.max(Math.min(flight.sackedOut, flight.packetsOut - flight.lostOut), 0);
-}
-
-/**
- * RFC 6675 section 4, IsLost: a segment is lost once `reordering` segments above it were SACKed. A retransmission is
- * lost when something sent clearly later has arrived (the idea of RFC 8985, with a quarter of the least round trip
- * as margin for reordering).
- */
-function markLostBySack(tcb: Tcb, newestSentUs: number): void {
-  const { flight } = tcb;
-  let sackedAbove = flight.sackedOut;
-  const marginUs = tcb.minRttUs >> 2;
-  for (let index = 0; index < flight.packetsOut && sackedAbove > 0; index++) {
-    const segment = flight.at(index) as TxSegment;
-    if ((segment.marks & TX_SACKED) !== 0) {
-      sackedAbove--;
-    } else if ((segment.marks & TX_RETRANS) !== 0) {
-      if (segment.sentUs + marginUs < newestSentUs) {
-        flight.unmark(segment, TX_RETRANS);
-        tcb.context.host.mib.TcpExt.TCPLostRetransmit++;
-      }
-    } else if (sackedAbove >= tcb.reordering) {
-      flight.mark(segment, TX_LOST);
-    }
-  }
-}
-
-/** NewReno: a partial acknowledgement means that the segment behind it is lost too (RFC 6582 section 3.2). */
-function markHeadLost(tcb: Tcb): void {
-  const head = tcb.flight.head;
-  if (head === undefined) return;
-  if (head.marks & TX_LOST) return;
-  // The duplicates and the lost segment cannot be more than what is out.
-  tcb.flight.mark(head, TX_LOST);
-  tcb.flight.sackedOut = Math.min(tcb.flight.sackedOut, tcb.flight.packetsOut - tcb.flight.lostOut);
-}
-
-/** A segment that was never sent again arrived below one that had arrived before: the path reorders this far. */
-export function noteReordering(tcb: Tcb, segments: number): void {
-  if (segments <= tcb.reordering) return;
-  tcb.reordering = Math.min(segments, REORDERING_MAX);
-  const { TcpExt } = tcb.context.host.mib;
-  if (tcb.sack) TcpExt.TCPSACKReorder++;
-  else TcpExt.TCPRenoReorder++;
+  if (tcb.caState === 'Recovery') return repair(tcb, outcome);
+  if (tcb.caState === 'Loss') return slowStartAgain(tcb, outcome);
+  return watch(tcb, outcome);
 }
 
 // --- the states -----------------------------------------------------------------------------------------------
 
-function enterRecovery(tcb: Tcb, delivered: number): void {
+/** Open and Disorder: nothing is known to be lost. */
+function watch(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (tcb.caState !== 'Loss') undoByDsack(tcb);
+  const waits = findLosses(tcb, outcome);
+  if (tcb.flight.lostOut === 0) {
+    if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
+    keepOpen(tcb);
+    return waits;
+  }
+  enterRecovery(tcb);
+  reduceWindow(tcb, outcome);
+  return waits;
+}
+
+/** Recovery: what is lost is sent again while the window shrinks. */
+function repair(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (outcome.advanced && undoPartial(tcb, outcome)) {
+    tcb.newDataFirst = true;
+    reduceWindow(tcb, outcome);
+    return false;
+  }
+  if (undoByDsack(tcb)) keepOpen(tcb);
+  const waits = findLosses(tcb, outcome);
+  if ((tcb.caState as CaState) !== 'Recovery') {
+    if (tcb.flight.lostOut === 0) return waits;
+    // Undone, and yet something is lost.
+    enterRecovery(tcb);
+  }
+  reduceWindow(tcb, outcome);
+  return waits;
+}
+
+/** Loss: a time-out has made everything lost; slow start from one segment, unless the time-out was spurious. */
+function slowStartAgain(tcb: Tcb, outcome: AckOutcome): boolean {
+  const { flight } = tcb;
+  testTimeout(tcb, outcome);
+  const { retransOut } = flight;
+  const waits = findLosses(tcb, outcome);
+  if ((tcb.caState as CaState) === 'Loss' && flight.retransOut >= retransOut) return waits;
+  return watch(tcb, outcome) || waits;
+}
+
+/** RFC 5682 section 3.1 (with SACK), and the end of the Loss state. */
+function testTimeout(tcb: Tcb, outcome: AckOutcome): void {
+  if (outcome.advanced && undoLoss(tcb, outcome, false)) return;
+  const repaired = seqGe(tcb.sndUna, tcb.highSeq);
+  if (tcb.frto) {
+    // Step 3.b: an original that was not sent again arrives, so not all was lost.
+    if (outcome.originalArrived && undoLoss(tcb, outcome, true)) return;
+    if (seqGt(tcb.sndNxt, tcb.highSeq)) {
+      // Step 3.a: only what was sent after the time-out makes the peer speak. The loss was real.
+      if (outcome.sacked || outcome.duplicate) tcb.frto = false;
+    } else if (outcome.advanced && !repaired) {
+      // Step 2.b: new data instead of repetitions, if there is any; the answer to it decides.
+      tcb.highSeq = tcb.sndNxt;
+      tcb.newDataFirst = true;
+      return;
+    }
+  }
+  if (repaired) undoAtEnd(tcb, outcome);
+}
+
+function leaveRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (!tcb.sack) tcb.flight.sackedOut = 0;
+  const left = undoAtEnd(tcb, outcome);
+  if (tcb.undoable) tcb.cwnd = tcb.ssthresh;
+  return left;
+}
+
+// --- detection ------------------------------------------------------------------------------------------------
+
+/** Marks the segments that are lost by now. True when the reordering timer was set for others. */
+function findLosses(tcb: Tcb, outcome: AckOutcome): boolean {
+  const { flight } = tcb;
+  if (flight.packetsOut === 0) return false;
+  const { lostOut } = flight;
+  let waits = false;
+  if (usesRack(tcb)) waits = markLostByTime(tcb);
+  else if (tcb.sack) markLostByCount(tcb);
+  else if (headIsLost(tcb, outcome)) markHeadLost(tcb);
+  outcome.newlyLost += flight.lostOut - lostOut;
+  return waits;
+}
+
+/** Without SACK: three duplicates, or while repairing an acknowledgement that uncovers the next hole. */
+function headIsLost(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (tcb.caState === 'Recovery' || tcb.caState === 'Loss')
+    return outcome.advanced && seqLt(tcb.sndUna, tcb.highSeq);
+  return tcb.flight.sackedOut >= tcb.reordering;
+}
+
+/** The reordering timer went off (RFC 8985 section 6.3): what was late is lost. The caller sends it again. */
+export function onReorderTimeout(tcb: Tcb): void {
+  const { flight } = tcb;
+  const { inFlight } = flight;
+  const { outcome } = tcb.context;
+  detectLosses(tcb);
+  if (flight.inFlight === inFlight || tcb.caState === 'Recovery') return;
+  enterRecovery(tcb);
+  outcome.clear();
+  outcome.delivered = 1;
+  reduceWindow(tcb, outcome);
+}
+
+// --- into Recovery and Loss -------------------------------------------------------------------------------------
+
+function enterRecovery(tcb: Tcb): void {
   const { TcpExt } = tcb.context.host.mib;
   if (tcb.sack) TcpExt.TCPSackRecovery++;
   else TcpExt.TCPRenoRecovery++;
-  tcb.highSeq = tcb.sndNxt;
-  tcb.priorCwnd = tcb.cwnd;
-  tcb.prrDelivered = 0;
-  tcb.prrOut = 0;
+  if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
+  beginUndo(tcb);
+  tcb.priorSsthresh = currentSsthresh(tcb);
+  tcb.frto = false;
+  beginReduction(tcb);
   tcb.duplicatesLeft = tcb.flight.packetsOut;
-  tcb.cwndCount = 0;
-  tcb.ssthresh = tcb.congestion.onLoss(tcb, tcb.nowUs);
   setCaState(tcb, 'Recovery');
-  if (!tcb.sack) markHeadLost(tcb);
-  reduceWindow(tcb, delivered);
 }
 
-/**
- * Proportional rate reduction (RFC 6937): the window shrinks to ssthresh in step with what leaves the network, and at
- * least the first lost segment goes out at once.
- */
-function reduceWindow(tcb: Tcb, delivered: number): void {
-  const { flight } = tcb;
-  tcb.prrDelivered += delivered;
-  const inFlight = flight.inFlight;
-  let send: number;
-  if (inFlight > tcb.ssthresh) {
-    send = Math.ceil((tcb.prrDelivered * tcb.ssthresh) / tcb.priorCwnd) - tcb.prrOut;
-  } else {
-    send = Math.min(tcb.ssthresh - inFlight, Math.max(tcb.prrDelivered - tcb.prrOut, delivered) + 1);
-  }
-  tcb.cwnd = inFlight + Math.max(send, tcb.prrOut === 0 ? 1 : 0);
-}
-
-function leaveIfRepaired(tcb: Tcb): void {
-  if (seqLt(tcb.sndUna, tcb.highSeq)) return;
-  if (tcb.caState === 'Recovery') tcb.cwnd = tcb.ssthresh;
-  // Without SACK wait for one more ACK: late duplicates must not begin a second recovery (RFC 6582 section 4).
-  if (!tcb.sack && tcb.sndUna === tcb.highSeq) return;
-  if (!tcb.sack) tcb.flight.sackedOut = 0;
-  setCaState(tcb, 'Open');
+/** The threshold as it is in effect: at least three quarters of the window (Linux's tcp_current_ssthresh). */
+function currentSsthresh(tcb: Tcb): number {
+  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') return tcb.ssthresh;
+  return Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
 }
 
 /** The retransmission timer went off: everything not SACKed is taken for lost, and slow start begins. */
 export function enterLoss(tcb: Tcb): void {
   const { flight } = tcb;
-  const first = tcb.caState === 'Open' || tcb.caState === 'Disorder' || tcb.caState === 'CWR';
-  if (first || (tcb.caState === 'Loss' && tcb.retransmits === 0 && seqGe(tcb.sndUna, tcb.highSeq))) {
+  const { sysctl } = tcb.context.host;
+  const fresh = tcb.caState !== 'Recovery' && tcb.caState !== 'Loss';
+  const calm = fresh && tcb.caState !== 'CWR';
+  markTimedOut(tcb);
+  // Once for what was in flight at one time.
+  if (calm || seqGe(tcb.sndUna, tcb.highSeq) || (tcb.caState === 'Loss' && tcb.retransmits === 0)) {
+    tcb.priorSsthresh = currentSsthresh(tcb);
+    tcb.priorCwnd = tcb.cwnd;
     tcb.ssthresh = tcb.congestion.onLoss(tcb, tcb.nowUs);
+    beginUndo(tcb);
   }
   tcb.congestion.onTimeout(tcb, tcb.nowUs);
+  tcb.cwnd = flight.inFlight + 1;
+  tcb.cwndCount = 0;
+  // Much had arrived, and still it came to this: patience did not pay.
+  if (calm && flight.sackedOut >= sysctl.tcp_reordering)
+    tcb.reordering = Math.min(tcb.reordering, sysctl.tcp_reordering);
+  tcb.frto = sysctl.tcp_frto !== 0 && (fresh || tcb.retransmits > 0);
+  tcb.highSeq = tcb.sndNxt;
+  tcb.probeOut = 'none';
+  setCaState(tcb, 'Loss');
+}
+
+/** RFC 8985 section 6.3: the oldest segment is lost, and what RACK would call so; without RACK, everything. */
+function markTimedOut(tcb: Tcb): void {
+  const { flight } = tcb;
   // A SACKed head means that the receiver has thrown away what it had reported (RFC 2018 section 8).
   const reneged = ((flight.head?.marks ?? 0) & TX_SACKED) !== 0;
   if (reneged) tcb.context.host.mib.TcpExt.TCPSACKReneging++;
   if (!tcb.sack) flight.sackedOut = 0;
+  const byTime = usesRack(tcb) && !reneged;
   for (let index = 0; index < flight.packetsOut; index++) {
     const segment = flight.at(index) as TxSegment;
     if (reneged) flight.unmark(segment, TX_SACKED);
-    flight.unmark(segment, TX_RETRANS);
-    if ((segment.marks & TX_SACKED) === 0) flight.mark(segment, TX_LOST);
+    if ((segment.marks & TX_SACKED) !== 0) continue;
+    if (byTime && index > 0 && timeLeftUs(tcb, segment, 0) > 0) continue;
+    markLost(tcb, segment);
   }
-  tcb.cwnd = flight.inFlight + 1;
-  tcb.cwndCount = 0;
-  tcb.highSeq = tcb.sndNxt;
-  setCaState(tcb, 'Loss');
 }
 
 /**
@@ -195,45 +214,14 @@ export function markTooBigLost(tcb: Tcb): boolean {
     const segment = flight.at(index) as TxSegment;
     if (seqDiff(segment.end, segment.seq) <= tcb.mss || (segment.marks & TX_SACKED) !== 0) continue;
     flight.unmark(segment, TX_RETRANS);
-    flight.mark(segment, TX_LOST);
+    markLost(tcb, segment);
   }
   if (flight.lostOut === 0) return false;
-  if (!tcb.sack) flight.sackedOut = Math.min(flight.sackedOut, flight.packetsOut - flight.lostOut);
+  if (!tcb.sack) limitDuplicates(tcb);
   if (tcb.caState !== 'Loss') {
     tcb.highSeq = tcb.sndNxt;
+    forgetUndo(tcb);
     setCaState(tcb, 'Loss');
   }
   return true;
-}
-
-function setCaState(tcb: Tcb, state: CaState): void {
-  if (tcb.caState === state) return;
-  tcb.caState = state;
-  traceCwnd(tcb);
-}
-
-/** Reports the congestion window to the trace. */
-export function traceCwnd(tcb: Tcb): void {
-  const { trace, name } = tcb.context.host;
-  if (trace === null || (trace.wants & TRACE_CWND) === 0) return;
-  const { local, remote } = tcb.output;
-  trace.emit({
-    type: 'tcp:cwnd',
-    atUs: tcb.nowUs,
-    host: name,
-    local,
-    remote,
-    cwnd: tcb.cwnd * tcb.mss,
-    ssthresh: tcb.ssthresh * tcb.mss,
-    inFlight: seqDiff(tcb.sndNxt, tcb.sndUna),
-    sndWnd: tcb.sndWnd,
-    srttUs: tcb.srttUs,
-    rtoUs: tcb.rtoUs,
-    caState: tcb.caState,
-  });
-}
-
-/** Whether a segment's round trip can be measured (Karn's rule). */
-export function measurable(segment: TxSegment): boolean {
-  return (segment.marks & TX_EVER_RETRANS) === 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Sending again what was lost, and the timers that sending sets.
+ * Sending again what was lost.
  * @module
  */
 import { seqDiff } from '../base/seq.ts';
@@ -16,14 +16,15 @@ import {
   TX_SYN,
   type TxSegment,
 } from './flight.ts';
-import { backedOffRto } from './rtt.ts';
 import type { Tcb } from './tcb.ts';
-import { isTimerSet, setTimer, stopTimer, TIMER_PERSIST, TIMER_RETRANSMIT } from './timers.ts';
+import { isTimerSet, TIMER_REORDER } from './timers.ts';
+import { restartRetransmit } from './transmit-timer.ts';
+import { noteRepetition } from './undo.ts';
 
 /** Sends lost segments again, oldest first, as far as the congestion window allows. */
 export function retransmitLost(tcb: Tcb): void {
   const { flight } = tcb;
-  let sent = false;
+  let headSent = false;
   for (let index = 0; index < flight.packetsOut; index++) {
     if (flight.lostOut <= flight.retransOut || tcb.cwnd <= flight.inFlight) break;
     const segment = flight.at(index) as TxSegment;
@@ -34,20 +35,28 @@ export function retransmitLost(tcb: Tcb): void {
     if (loss) TcpExt.TCPSlowStartRetrans++;
     else TcpExt.TCPFastRetrans++;
     if (tcb.caState === 'Recovery') tcb.prrOut++;
-    sent = true;
+    if (index === 0) headSent = true;
   }
-  if (sent) armRetransmit(tcb, false);
+  if (headSent && !isTimerSet(tcb, TIMER_REORDER)) restartRetransmit(tcb);
 }
 
+/** Why a segment is sent again: as TRACE-EVENTS.md lists it. */
+type Reason = 'rto' | 'fast' | 'probe';
+
 /** Sends the segment at `index` of the flight again. False when the peer's window does not reach it. */
-export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast'): boolean {
+export function retransmit(tcb: Tcb, index: number, reason: Reason): boolean {
   const { flight, nowUs } = tcb;
   if (!fitSegment(tcb, index)) return false;
   const segment = flight.at(index) as TxSegment;
-  segment.sentUs = nowUs;
-  segment.attempts++;
-  flight.mark(segment, TX_RETRANS | TX_EVER_RETRANS);
-  if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = nowUs;
+  flight.sentAgain(segment, nowUs);
+  if (reason === 'probe') {
+    // It is still one segment, which may be in the network twice.
+    flight.mark(segment, TX_EVER_RETRANS);
+  } else {
+    flight.mark(segment, TX_RETRANS | TX_EVER_RETRANS);
+    noteRepetition(tcb);
+    if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = nowUs;
+  }
   const length = seqDiff(segment.end, segment.seq);
   tcb.totalRetrans++;
   tcb.bytesRetrans += length;
@@ -84,7 +93,7 @@ function fitSegment(tcb: Tcb, index: number): boolean {
   return true;
 }
 
-function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: 'rto' | 'fast'): void {
+function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: Reason): void {
   const { trace, name } = tcb.context.host;
   if (trace === null || (trace.wants & TRACE_RETRANSMIT) === 0) return;
   const { local, remote } = tcb.output;
@@ -100,30 +109,4 @@ function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: 'rto' | 'fast'): 
     length: seqDiff(segment.end, segment.seq),
     attempt: segment.attempts,
   });
-}
-
-/** RFC 6298 sections 5.1 to 5.3: the timer runs while something is in flight. `restart`: new data was acknowledged. */
-export function armRetransmit(tcb: Tcb, restart: boolean): void {
-  if (tcb.flight.packetsOut === 0) {
-    stopTimer(tcb, TIMER_RETRANSMIT);
-    return;
-  }
-  stopTimer(tcb, TIMER_PERSIST);
-  if (restart || !isTimerSet(tcb, TIMER_RETRANSMIT)) {
-    setTimer(tcb, TIMER_RETRANSMIT, Math.min(tcb.nowUs + backedOffRto(tcb), userTimeoutUs(tcb)));
-  }
-}
-
-/** When TCP_USER_TIMEOUT ends the connection, in microseconds; it counts from the first retransmission (as Linux). */
-function userTimeoutUs(tcb: Tcb): number {
-  const { retransmitStampUs, settings } = tcb;
-  if (retransmitStampUs === 0 || settings.userTimeoutUs === 0) return Number.POSITIVE_INFINITY;
-  return retransmitStampUs + settings.userTimeoutUs;
-}
-
-/** Data waits, nothing is in flight: the peer's window is closed, or Nagle or a cork holds a rest back. */
-export function armPersist(tcb: Tcb): void {
-  if (tcb.flight.packetsOut > 0 || isTimerSet(tcb, TIMER_PERSIST)) return;
-  if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) return;
-  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
 }

@@ -6,10 +6,13 @@
 import { seqGt } from '../base/seq.ts';
 import type { Tcb } from './tcb.ts';
 
-/** Takes one measurement of a segment that was sent once (Karn's rule is the caller's). Ends the back-off. */
-export function updateRtt(tcb: Tcb, sampleUs: number): void {
+/**
+ * Takes one measurement of a segment that was sent once (Karn's rule is the caller's). Ends the back-off. `leastUs` is
+ * that of the newest segment of those acknowledged together, which the receiver has delayed least.
+ */
+export function updateRtt(tcb: Tcb, sampleUs: number, leastUs: number): void {
   const rttUs = Math.max(sampleUs, 1);
-  if (tcb.minRttUs === 0 || rttUs < tcb.minRttUs) tcb.minRttUs = rttUs;
+  if (tcb.minRttUs === 0 || leastUs < tcb.minRttUs) tcb.minRttUs = Math.max(leastUs, 1);
   if (tcb.srttUs === 0) firstSample(tcb, rttUs);
   else nextSample(tcb, rttUs);
   tcb.backoff = 0;
@@ -24,7 +27,7 @@ export function setRto(tcb: Tcb): void {
 
 /** The time-out with its back-off (RFC 6298 section 5.5), in microseconds. */
 export function backedOffRto(tcb: Tcb): number {
-  return Math.min(tcb.rtoUs * 2 ** tcb.backoff, rtoMaxUs(tcb));
+  return tcb.backoff === 0 ? tcb.rtoUs : Math.min(tcb.rtoUs * 2 ** tcb.backoff, rtoMaxUs(tcb));
 }
 
 /** tcp_rto_min in microseconds. */

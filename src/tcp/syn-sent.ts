@@ -11,10 +11,10 @@ import { changeState, endConnection } from './change-state.ts';
 import { emitSyn, sendAck } from './emit.ts';
 import { flush, updateMss } from './output.ts';
 import { receiveText } from './receive.ts';
-import { armRetransmit } from './retransmit.ts';
 import { resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_RETRANSMIT } from './timers.ts';
+import { restartRetransmit } from './transmit-timer.ts';
 
 /** Called when the connection has reached ESTABLISHED; input.ts. */
 type Established = (tcb: Tcb) => void;
@@ -92,5 +92,5 @@ function completeHandshake(tcb: Tcb, segment: Segment, established: Established)
 function answerSimultaneousSyn(tcb: Tcb): void {
   changeState(tcb, 'receive SYN');
   emitSyn(tcb);
-  armRetransmit(tcb, true);
+  restartRetransmit(tcb);
 }

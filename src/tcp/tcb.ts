@@ -23,6 +23,8 @@ export interface TcpOutput {
    * After true was returned, `flush` is to be called again when there is room.
    */
   isBusy(): boolean;
+  /** The most bytes that may be handed down at once. */
+  readonly burstMax: number;
   /** Sends a segment; lent until it returns. */
   emit(segment: OutSegment): void;
   /** POLL* bits rose for the user. */
@@ -153,9 +155,9 @@ export abstract class Tcb implements Timer {
   duplicatesLeft = 0;
   /** The next flush sends new data before what was lost (F-RTO), or none of the latter. */
   newDataFirst = false;
-  /** RACK (rack.ts): the newest segment known to have arrived: when it was last sent, its end, its round trip. */
-  rackSentUs = 0;
-  rackEnd: Seq = 0;
+  /** RACK (rack.ts): the place, in the order of sendings, of the newest that is known to have arrived. */
+  rackOrder = -1;
+  /** The round trip of the newest that the last acknowledgement with news has told of. */
   rackRttUs = 0;
   /** Something arrived since segments were last looked through for losses. */
   rackAdvanced = false;
@@ -302,7 +304,12 @@ export abstract class Tcb implements Timer {
 
   /** The clock of the timestamps option: milliseconds, with this connection's offset. */
   get tsNow(): number {
-    return (Math.floor(this.nowUs / 1000) + this.tsOffset) | 0;
+    return this.tsAt(this.nowUs);
+  }
+
+  /** What that clock showed at `us`. */
+  tsAt(us: number): number {
+    return (Math.floor(us / 1000) + this.tsOffset) | 0;
   }
 
   /** Called by the timer heap; connection.ts. */

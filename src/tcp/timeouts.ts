@@ -7,25 +7,31 @@ import { ETIMEDOUT } from '../base/errno.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { headIs } from './ack.ts';
 import { ackDueNow, delayedAckExpired } from './ack-policy.ts';
+import { traceCwnd } from './ca-state.ts';
 import { endConnection } from './change-state.ts';
 import { sendAck, sendProbe, sendReset } from './emit.ts';
 import { TX_SYN } from './flight.ts';
-import { sendForced } from './output.ts';
-import { enterLoss } from './recovery.ts';
-import { armRetransmit, retransmit } from './retransmit.ts';
+import { flush, sendForced } from './output.ts';
+import { enterLoss, onReorderTimeout } from './recovery.ts';
+import { retransmit } from './retransmit.ts';
 import { backedOffRto, rtoMaxUs, rtoMinUs } from './rtt.ts';
+import { sendLossProbe } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import {
+  isTimerSet,
   rearm,
   setTimer,
   TIMER_DELAYED_ACK,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
+  TIMER_LOSS_PROBE,
   TIMER_PERSIST,
+  TIMER_REORDER,
   TIMER_RETRANSMIT,
   type TimerKind,
   takeDueTimer,
 } from './timers.ts';
+import { armAfterSend, restartRetransmit, resumeRetransmit } from './transmit-timer.ts';
 
 /** What each timer does, by its number. */
 const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
@@ -34,6 +40,8 @@ const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
   [TIMER_DELAYED_ACK]: delayedAckTimeout,
   [TIMER_KEEPALIVE]: keepaliveTimeout,
   [TIMER_FIN_WAIT_2]: tcb => endConnection(tcb, 'timeout', 0),
+  [TIMER_LOSS_PROBE]: sendLossProbe,
+  [TIMER_REORDER]: reorderTimeout,
 };
 
 /** Fires every timer of the connection that is due. */
@@ -51,12 +59,37 @@ function retransmitTimeout(tcb: Tcb): void {
     giveUp(tcb);
     return;
   }
-  if (headIs(tcb, TX_SYN)) tcb.flight.lostOut = 0;
-  else enterLoss(tcb);
+  if (headIs(tcb, TX_SYN)) {
+    tcb.flight.lostOut = 0;
+  } else {
+    countTimeout(tcb);
+    enterLoss(tcb);
+  }
   tcb.retransmits++;
   tcb.backoff++;
   retransmit(tcb, 0, 'rto');
-  armRetransmit(tcb, true);
+  restartRetransmit(tcb);
+}
+
+/** Statistics: what the time-out put an end to. */
+function countTimeout(tcb: Tcb): void {
+  const { TcpExt } = tcb.context.host.mib;
+  tcb.totalRto++;
+  if (tcb.retransmits > 0) return;
+  tcb.totalRtoRecoveries++;
+  if (tcb.rtoStampUs === 0) tcb.rtoStampUs = tcb.nowUs;
+  if (tcb.caState === 'Recovery') TcpExt[tcb.sack ? 'TCPSackRecoveryFail' : 'TCPRenoRecoveryFail']++;
+  else if (tcb.caState === 'Loss') TcpExt.TCPLossFailures++;
+  else if (tcb.caState === 'Disorder') TcpExt[tcb.sack ? 'TCPSackFailures' : 'TCPRenoFailures']++;
+}
+
+/** RFC 8985 section 6.3: what was late is lost, and is sent again now. */
+function reorderTimeout(tcb: Tcb): void {
+  if (tcb.flight.packetsOut === 0) return;
+  onReorderTimeout(tcb);
+  traceCwnd(tcb);
+  flush(tcb);
+  if (!isTimerSet(tcb, TIMER_RETRANSMIT)) resumeRetransmit(tcb);
 }
 
 function isTooLong(tcb: Tcb): boolean {
@@ -122,7 +155,10 @@ function persistTimeout(tcb: Tcb): void {
     giveUp(tcb);
     return;
   }
-  if (sendForced(tcb)) return;
+  if (sendForced(tcb)) {
+    armAfterSend(tcb);
+    return;
+  }
   mib.TcpExt.TCPWinProbe++;
   sendProbe(tcb);
   tcb.probesOut++;

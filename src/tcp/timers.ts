@@ -17,17 +17,29 @@ export const TIMER_DELAYED_ACK = 2;
 export const TIMER_KEEPALIVE = 3;
 /** An orphan does not wait for the peer's FIN for ever (tcp_fin_timeout). */
 export const TIMER_FIN_WAIT_2 = 4;
+/** RFC 8985 section 7: the end of a burst is probed when no ACK comes (transmit-timer.ts). */
+export const TIMER_LOSS_PROBE = 5;
+/** RFC 8985 section 6.2: what may only be late is taken for lost. */
+export const TIMER_REORDER = 6;
 
 /** Names for the trace and for ss, by number. */
-export const TIMER_NAMES = ['retransmit', 'persist', 'delayed-ack', 'keepalive', 'fin-wait-2'] as const;
+export const TIMER_NAMES = [
+  'retransmit',
+  'persist',
+  'delayed-ack',
+  'keepalive',
+  'fin-wait-2',
+  'loss-probe',
+  'reorder',
+] as const;
 /** One of the TIMER_* numbers. */
-export type TimerKind = 0 | 1 | 2 | 3 | 4;
+export type TimerKind = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 const OFF = Number.POSITIVE_INFINITY;
 
 /** The deadlines of a fresh connection: no timer is set. */
 export function newDeadlines(): number[] {
-  return [OFF, OFF, OFF, OFF, OFF];
+  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF];
 }
 
 /** Sets a timer, or moves it, to `dueUs`. */

@@ -88,13 +88,20 @@ export type DropReason =
   | 'TTL_EXPIRED'
   | 'IP_OUTNOROUTES'
   | 'IP_INVALID_SOURCE'
-  | 'ARP_INVALID';
+  | 'ARP_INVALID'
+  | 'IPV6DISABLED'
+  | 'IPV6_BAD_EXTHDR'
+  | 'IPV6_NDISC_FRAG'
+  | 'IPV6_NDISC_HOP_LIMIT'
+  | 'IPV6_NDISC_BAD_CODE'
+  | 'IPV6_NDISC_BAD_OPTIONS'
+  | 'IPV6_NDISC_NS_OTHERHOST';
 
 /** A packet or segment was dropped by the stack. */
 export interface DropEvent extends EventBase {
   type: 'drop';
   /** The layer that dropped it. */
-  layer: 'netif' | 'arp' | 'ip' | 'icmp' | 'udp' | 'tcp' | 'socket';
+  layer: 'netif' | 'arp' | 'ndp' | 'ip' | 'icmp' | 'udp' | 'tcp' | 'socket';
   reason: DropReason;
   /** One line of detail, where it helps. */
   detail?: string;

@@ -14,6 +14,9 @@ import type { TcpLayer } from './tcp-layer.ts';
 import type { PortBinding } from './tcp-ports.ts';
 import { sendSegment } from './tcp-segments.ts';
 
+/** The most bytes that are handed down at once: what a super-segment holds. */
+const BURST_MAX = 65000;
+
 /** One TCP connection with its addresses: what a socket holds, and what the flow table finds. */
 export class TcpEndpoint implements Flow, TcpOutput {
   readonly localAddress: IpAddress;
@@ -31,6 +34,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
   /** Its socket was closed, and it is not over. Written by the TCP layer. */
   orphan = false;
   private over = false;
+  /** Bytes that are left of its turn at a busy interface; Infinity while nobody has to take turns. */
+  private turnLeft = Number.POSITIVE_INFINITY;
 
   constructor(
     layer: TcpLayer,
@@ -206,18 +211,25 @@ export class TcpEndpoint implements Flow, TcpOutput {
   }
 
   isBusy(): boolean {
-    const busy = this.layer.ip.isBusy(this.path);
+    const busy = this.turnLeft <= 0 || this.layer.ip.isBusy(this.path);
     if (busy) this.layer.waitForRoom(this);
     return busy;
   }
 
-  /** There is room again. */
-  resume(): void {
+  get burstMax(): number {
+    return Math.min(BURST_MAX, this.turnLeft);
+  }
+
+  /** There is room again: its turn has come to send, and it may send this many bytes. */
+  resume(turnBytes: number): void {
+    this.turnLeft = turnBytes;
     this.connection.resume();
+    this.turnLeft = Number.POSITIVE_INFINITY;
   }
 
   emit(segment: OutSegment): void {
     const { layer } = this;
+    this.turnLeft -= segment.dataLength;
     if (this.path.generation !== layer.ip.generation) this.refreshRoute();
     const options: IpSendOptions = this.connection.settings;
     const errno = -sendSegment(layer.host, layer.ip, segment, this, this.path, options);

@@ -38,6 +38,9 @@ export { TcpEndpoint } from './tcp-endpoint.ts';
 export { TcpListenerEndpoint } from './tcp-listener.ts';
 export type { PortBinding } from './tcp-ports.ts';
 
+/** What a connection may send before the next one has its turn, while several wait: ten full segments (RFC 6928). */
+const TURN_BYTES = 14_600;
+
 /** How far past the old connection a reused port's sequence numbers begin (RFC 6191, Linux's 65535 + 2). */
 const REUSE_DISTANCE = 65537;
 
@@ -53,7 +56,7 @@ export class TcpLayer implements TransportProtocol {
   readonly secrets: TcpSecrets;
   readonly cookies: SynCookies;
   /** Settings of a fresh socket. */
-  readonly defaults: TcpSettings;
+  defaults: TcpSettings;
   /** Chooses initial sequence numbers instead of RFC 6528: for tests. */
   chooseIss: ((flow: FiveTuple) => Seq) | null = null;
   private readonly listeners = new Map<number, TcpListenerEndpoint[]>();
@@ -165,14 +168,14 @@ export class TcpLayer implements TransportProtocol {
     this.waiting.add(endpoint);
   }
 
-  /** Lets connections that waited for room send on, each once; who is not done goes to the end of the line. */
+  /** Lets connections that waited for room send on, a turn each; who is not done goes to the end of the line. */
   run(): void {
     if (!this.hasRoom) return;
     this.hasRoom = false;
     for (const endpoint of this.waiting) {
       if (this.ip.isBusy(endpoint.path)) continue;
       this.waiting.delete(endpoint);
-      endpoint.resume();
+      endpoint.resume(this.waiting.size === 0 ? Number.POSITIVE_INFINITY : TURN_BYTES);
     }
   }
 

@@ -19,6 +19,8 @@ before(() => {
   symlinkSync(join(base, 'secret'), join(base, 'root', 'outside'));
   symlinkSync('..', join(base, 'root', 'up'));
   symlinkSync('loop', join(base, 'root', 'loop'));
+  symlinkSync('sub', join(base, 'root', 'alias'));
+  writeFileSync(join(base, 'root', 'sub', 'b.txt'), 'b');
   files = new FolderFiles(join(base, 'root'));
 });
 
@@ -51,6 +53,16 @@ test('a link that stays inside is followed', () => {
   file.close();
 });
 
+test('a link to a folder may stand in the middle of a path', () => {
+  const file = files.open('/alias/b.txt');
+  assert.ok(typeof file !== 'number');
+  assert.deepEqual([file.kind, file.size], ['file', 1]);
+  file.close();
+  const folder = files.open('/alias/');
+  assert.ok(typeof folder !== 'number');
+  assert.equal(folder.kind, 'directory');
+});
+
 const REFUSED: readonly [path: string, errno: number][] = [
   ['/nope', ENOENT],
   ['/a.txt/index.html', ENOTDIR],
@@ -58,6 +70,8 @@ const REFUSED: readonly [path: string, errno: number][] = [
   ['/up/secret', EACCES],
   ['/up', EACCES],
   ['/../secret', EACCES],
+  ['/alias/../../secret', EACCES],
+  ['/up/', EACCES],
   ['/a.txt\0', ENOENT],
 ];
 

@@ -143,6 +143,8 @@ export class Bench implements TcpOutput {
     this.over = timeWait ? 'time-wait' : 'ended';
   }
 
+  readonly burstMax = 65000;
+
   isBusy(): boolean {
     return false;
   }

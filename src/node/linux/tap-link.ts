@@ -27,6 +27,7 @@ import { applyVnetHeader, emitVnetHeader, VNET_CUT_UDP, VNET_HEADER_LENGTH } fro
 export interface TapLinkOptions {
   readonly env: Env;
   readonly mtu: number;
+  readonly gro: boolean;
   readonly mac: Uint8Array | undefined;
   readonly pool: PacketPool | undefined;
   readonly trace: TraceSink | null | undefined;
@@ -118,7 +119,8 @@ export class TapLink implements Link {
     const at = start - this.headerLength;
     this.reader = new FrameReader(this.system, pool, at, this.headerLength + linkHeader + longest);
     this.memory = new MemoryBase(this.system);
-    this.gro = device.offloads.tso ? null : new Gro(this.medium, packet => this.port?.receive(packet));
+    const joins = options.gro && !device.offloads.tso;
+    this.gro = joins ? new Gro(this.medium, packet => this.port?.receive(packet)) : null;
     this.carrierTask = env.task(() => this.sayCarrier());
   }
 

@@ -24,6 +24,11 @@ export interface TapOptions {
    * 64 KiB cross in one piece. Default true; without where the kernel cannot.
    */
   readonly vnetHdr?: boolean | undefined;
+  /**
+   * Whether TCP segments that come one behind the other are joined before the stack sees them, where the kernel does
+   * not hand over super-segments itself (as `ethtool -K et0 gro on` would have it). Default true.
+   */
+  readonly gro?: boolean | undefined;
   /** Whether further links, of other threads or processes too, may open the same interface. Default false. */
   readonly multiQueue?: boolean | undefined;
   /** Bytes; set on the kernel's interface as well. Default: what the interface has. */
@@ -56,8 +61,8 @@ export function openTap(options: TapOptions): TapLink {
   });
   try {
     if (mtu !== undefined) setMtu(device.name, mtu);
-    const { env, mac, pool, trace } = options;
-    return new TapLink(device, mode, { env, mac, pool, trace, mtu: findInterface(device.name).mtu });
+    const { env, gro = true, mac, pool, trace } = options;
+    return new TapLink(device, mode, { env, gro, mac, pool, trace, mtu: findInterface(device.name).mtu });
   } catch (error) {
     libc().close(device.fd);
     throw error;

@@ -5,7 +5,8 @@
 import { seqDiff, seqGt, seqLe } from '../../base/seq.ts';
 import type { TcpConnection } from '../../tcp/connection.ts';
 import { TX_LOST, TX_RETRANS, TX_SACKED } from '../../tcp/flight.ts';
-import { isTimerSet, TIMER_PERSIST, TIMER_RETRANSMIT } from '../../tcp/timers.ts';
+import { isTimerSet, TIMER_PERSIST } from '../../tcp/timers.ts';
+import { isTransmitTimerSet } from '../../tcp/transmit-timer.ts';
 import { demand } from '../violation.ts';
 import type { Pair } from './pair.ts';
 import type { Party } from './party.ts';
@@ -79,7 +80,7 @@ function checkFlight(local: string, tcb: TcpConnection): void {
     () => `${local}: ${flight.sackedOut} counted SACKed, ${sacked} are`,
   );
   demand(flight.inFlight >= 0, () => `${local}: ${flight.inFlight} segments in the network`);
-  const watched = isTimerSet(tcb, TIMER_RETRANSMIT) || isTimerSet(tcb, TIMER_PERSIST);
+  const watched = isTransmitTimerSet(tcb) || isTimerSet(tcb, TIMER_PERSIST);
   const waits = flight.packetsOut > 0 || (tcb.unsent > 0 && tcb.state !== 'SYN_SENT');
   demand(
     !waits || watched,

@@ -43,11 +43,22 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     [tcb.backoff, tcb.retransmits, ago(tcb.retransmitStampUs), tcb.probesOut, tcb.totalRetrans],
     [tcb.cwnd, tcb.ssthresh, tcb.cwndCount, tcb.highSeq, tcb.reordering, tcb.highSacked],
     [tcb.priorCwnd, tcb.prrDelivered, tcb.prrOut, tcb.duplicatesLeft, tcb.maxPacketsOut, tcb.cwndUsageSeq],
+    ...ofRecovery(tcb, ago),
     [tcb.quickAcks, tcb.atoUs, tcb.dsackStart, tcb.dsackEnd, ago(tcb.lastOutOfWindowAckUs)],
     [ago(tcb.lastSentUs), ago(tcb.lastReceivedUs), ago(tcb.lastAckReceivedUs)],
     tcb.deadlines.map(dueUs => (dueUs === OFF ? '' : dueUs - nowUs)),
     flightOf(tcb, nowUs),
   ].join();
+}
+
+/** RACK, the tail loss probe, and what may still be undone. */
+function ofRecovery(tcb: TcpConnection, ago: (us: number) => number): unknown[] {
+  return [
+    bits(tcb.newDataFirst, tcb.rackAdvanced, tcb.dsackRound, tcb.undoable, tcb.frto, tcb.reorderingSeen > 0),
+    [tcb.rackRttUs, tcb.reoWndSteps, tcb.reoWndPersist, tcb.dsackRoundSeq],
+    [tcb.probeOut, tcb.probeSeq, tcb.dsackDups, tcb.minRttUs],
+    [tcb.undoSeq, tcb.undoRetrans, ago(tcb.undoStampUs), tcb.priorSsthresh],
+  ];
 }
 
 function flightOf(tcb: TcpConnection, nowUs: number): string {
@@ -57,6 +68,7 @@ function flightOf(tcb: TcpConnection, nowUs: number): string {
     const segment = flight.at(i);
     if (segment === undefined) continue;
     text += `;${segment.seq}:${segment.end}:${segment.marks}:${segment.attempts}:${nowUs - segment.sentUs}`;
+    text += `:${segment.order - tcb.rackOrder}`;
   }
   return text;
 }

@@ -69,6 +69,8 @@ export class Party implements TcpOutput {
     if (timeWait) this.restartTimeWait();
   }
 
+  readonly burstMax = 65000;
+
   isBusy(): boolean {
     return false;
   }

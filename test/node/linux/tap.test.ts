@@ -109,6 +109,18 @@ describe('a link to the kernel', { skip, timeout: 120_000 }, () => {
     }
   }
 
+  it('joins the segments of a stream, unless it is told not to', async () => {
+    for (const gro of [true, false]) {
+      const host = open({ vnetHdr: false, gro });
+      assert.equal(await kernelToOurs(host, 5_000_000), 5_000_000);
+      const frames = host.link.stats.received;
+      const segments = host.stack.mib.Tcp.InSegs;
+      assert.ok(gro ? segments < frames * 0.9 : segments > frames - 20, `${segments} of ${frames}`);
+      host.close();
+      assert.equal(host.packetsInUse, 0);
+    }
+  });
+
   it('cuts what the kernel hands over as one frame of many datagrams', async () => {
     const host = open();
     const socket = host.stack.udp({ port: 7 });

@@ -1,0 +1,38 @@
+/**
+ * Proportional rate reduction: RFC 6937 with the choice of bound of its successor (draft-ietf-tcpm-prr-rfc6937bis).
+ * @module
+ */
+import type { AckOutcome } from './ack-outcome.ts';
+import type { Tcb } from './tcb.ts';
+
+/** A loss was found: from here to SND.NXT the window shrinks to a new ssthresh. */
+export function beginReduction(tcb: Tcb): void {
+  tcb.highSeq = tcb.sndNxt;
+  tcb.probeOut = 'none';
+  tcb.cwndCount = 0;
+  tcb.priorCwnd = tcb.cwnd;
+  tcb.prrDelivered = 0;
+  tcb.prrOut = 0;
+  tcb.ssthresh = tcb.congestion.onLoss(tcb, tcb.nowUs);
+}
+
+/**
+ * The window shrinks in step with what leaves the network, and at least the first lost segment goes out at once. Below
+ * ssthresh it grows back: as in slow start while nothing new is lost, else by what was delivered.
+ */
+export function reduceWindow(tcb: Tcb, outcome: AckOutcome): void {
+  const { delivered } = outcome;
+  if (delivered <= 0) return;
+  tcb.prrDelivered += delivered;
+  const { inFlight } = tcb.flight;
+  const room = tcb.ssthresh - inFlight;
+  let send: number;
+  if (room < 0) {
+    send = Math.ceil((tcb.prrDelivered * tcb.ssthresh) / tcb.priorCwnd) - tcb.prrOut;
+  } else {
+    send = Math.max(tcb.prrDelivered - tcb.prrOut, delivered);
+    if (outcome.advanced && outcome.newlyLost === 0) send++;
+    send = Math.min(send, room);
+  }
+  tcb.cwnd = inFlight + Math.max(send, tcb.prrOut === 0 ? 1 : 0);
+}

@@ -1,0 +1,125 @@
+/**
+ * RACK (RFC 8985 section 6): a segment is lost when one that was sent clearly later has arrived. "Clearly" is the
+ * reordering window: nothing on a path that keeps the order, a quarter of the least round trip on one that does not,
+ * more where D-SACKs say that even this was too little. It finds lost repetitions as it finds lost originals.
+ * @module
+ */
+import { type Seq, seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
+import type { AckOutcome } from './ack-outcome.ts';
+import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
+import { markLost } from './lost-marks.ts';
+import type { Tcb } from './tcb.ts';
+import { armReorder } from './transmit-timer.ts';
+
+/** Bits of tcp_recovery. */
+const RECOVERY_RACK = 1;
+const RECOVERY_STATIC_WINDOW = 2;
+const RECOVERY_NO_DUPTHRESH = 4;
+/** Recoveries without D-SACK after which a widened window is given up (RFC 8985 section 6.2, step 4). */
+const PERSIST_RECOVERIES = 16;
+/** The widest window, in quarters of the least round trip (as Linux); never more than a round trip. */
+const STEPS_MAX = 255;
+
+/** Whether losses of this connection are found by time. */
+export function usesRack(tcb: Tcb): boolean {
+  return tcb.sack && (tcb.context.host.sysctl.tcp_recovery & RECOVERY_RACK) !== 0;
+}
+
+/** RFC 8985 section 6.2, step 2: a segment has arrived for the first time; the newest sent so far is what counts. */
+export function noteDelivery(tcb: Tcb, segment: TxSegment, outcome: AckOutcome): void {
+  const rttUs = tcb.nowUs - segment.sentUs;
+  if ((segment.marks & TX_EVER_RETRANS) !== 0 && isOfEarlierSending(tcb, segment, rttUs, outcome)) return;
+  tcb.rackAdvanced = true;
+  if (outcome.timed && seqLt(segment.order, outcome.newestOrder)) return;
+  outcome.timed = true;
+  outcome.newestOrder = segment.order;
+  tcb.rackRttUs = rttUs;
+  if (seqGt(segment.order, tcb.rackOrder)) tcb.rackOrder = segment.order;
+}
+
+/** The acknowledgement came too soon to be one of the repetition, or echoes a time before it. */
+function isOfEarlierSending(tcb: Tcb, segment: TxSegment, rttUs: number, outcome: AckOutcome): boolean {
+  if (segment.sentUs === 0 || rttUs < tcb.minRttUs) return true;
+  return outcome.hasEcho && seqLt(outcome.tsEcr, tcb.tsAt(segment.sentUs));
+}
+
+/**
+ * RFC 8985 section 6.2, step 5: marks what is lost. What may only be late is looked at again when the reordering
+ * timer goes off. True when that was set.
+ */
+export function markLostByTime(tcb: Tcb): boolean {
+  if (!tcb.rackAdvanced) return false;
+  const waitUs = detectLosses(tcb);
+  if (waitUs === 0) return false;
+  armReorder(tcb, waitUs);
+  return true;
+}
+
+/** Marks what is lost by now; returns how long the youngest of the others may still take, 0 when there is none. */
+export function detectLosses(tcb: Tcb): number {
+  const { flight } = tcb;
+  const windowUs = reorderingWindowUs(tcb);
+  let waitUs = 0;
+  tcb.rackAdvanced = false;
+  for (let index = 0; index < flight.packetsOut; index++) {
+    const segment = flight.at(index) as TxSegment;
+    const { marks } = segment;
+    if ((marks & TX_SACKED) !== 0 || (marks & (TX_LOST | TX_RETRANS)) === TX_LOST) continue;
+    if (seqGe(segment.order, tcb.rackOrder)) {
+      // What stands behind a segment that was sent but once was sent later still.
+      if ((marks & TX_EVER_RETRANS) === 0) break;
+      continue;
+    }
+    const leftUs = timeLeftUs(tcb, segment, windowUs);
+    if (leftUs <= 0) markLost(tcb, segment);
+    else if (leftUs > waitUs) waitUs = leftUs;
+  }
+  return waitUs;
+}
+
+/** How long the segment may still take to arrive before it counts as lost; not positive when it does. */
+export function timeLeftUs(tcb: Tcb, segment: TxSegment, windowUs: number): number {
+  return segment.sentUs + tcb.rackRttUs + windowUs - tcb.nowUs;
+}
+
+/** RFC 8985 section 6.2, step 4: how long something may be late, in microseconds. */
+function reorderingWindowUs(tcb: Tcb): number {
+  if (tcb.reorderingSeen === 0) {
+    if (tcb.caState === 'Recovery' || tcb.caState === 'Loss') return 0;
+    const counts = (tcb.context.host.sysctl.tcp_recovery & RECOVERY_NO_DUPTHRESH) === 0;
+    if (counts && tcb.flight.sackedOut >= tcb.reordering) return 0;
+  }
+  return Math.min(Math.floor((tcb.minRttUs * tcb.reoWndSteps) / 4), tcb.srttUs);
+}
+
+/** A D-SACK on a path that reorders: the window was too narrow. It grows once a round trip. */
+export function adaptReorderingWindow(tcb: Tcb, outcome: AckOutcome): void {
+  if ((tcb.context.host.sysctl.tcp_recovery & RECOVERY_STATIC_WINDOW) !== 0) return;
+  if (tcb.dsackRound && seqGe(tcb.sndUna, tcb.dsackRoundSeq)) tcb.dsackRound = false;
+  if (outcome.dsack && !outcome.dsackOfProbe && !tcb.dsackRound && tcb.reorderingSeen > 0) {
+    tcb.dsackRound = true;
+    tcb.dsackRoundSeq = tcb.sndNxt;
+    tcb.reoWndSteps = Math.min(tcb.reoWndSteps + 1, STEPS_MAX);
+    tcb.reoWndPersist = PERSIST_RECOVERIES;
+  } else if (tcb.reoWndPersist === 0) {
+    tcb.reoWndSteps = 1;
+  }
+}
+
+/** A recovery is over; one that was `needless` keeps a widened window longer. */
+export function noteRecoveryEnd(tcb: Tcb, needless: boolean): void {
+  if (needless) tcb.reoWndPersist = Math.min(tcb.reoWndPersist + 1, PERSIST_RECOVERIES);
+  else if (tcb.reoWndPersist > 0) tcb.reoWndPersist--;
+}
+
+/**
+ * What begins at `low` arrived after what ends at `high`, and only the first time that it was sent: the path reorders.
+ * `how`: whether SACK, or a timestamp, has told.
+ */
+export function noteReordering(tcb: Tcb, low: Seq, high: Seq, how: 'TCPSACKReorder' | 'TCPTSReorder'): void {
+  const { mib, sysctl } = tcb.context.host;
+  const segments = Math.ceil(seqDiff(high, low) / tcb.mss);
+  tcb.reorderingSeen++;
+  mib.TcpExt[how]++;
+  if (segments > tcb.reordering) tcb.reordering = Math.min(segments, sysctl.tcp_max_reordering);
+}

@@ -1,0 +1,143 @@
+/**
+ * Undoing a reduction of the window that was for nothing: what was taken for lost had only been late. Three witnesses:
+ *
+ *     D-SACK    every repetition arrived as a duplicate (RFC 2883, RFC 3708)
+ *     Eifel     the acknowledgement echoes a time before the first repetition (RFC 3522, RFC 4015)
+ *     F-RTO     after a time-out something arrives that was never sent again (RFC 5682)
+ * @module
+ */
+import { seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import type { AckOutcome } from './ack-outcome.ts';
+import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
+import { TX_EVER_RETRANS, TX_LOST, type TxSegment } from './flight.ts';
+import { noteRecoveryEnd, noteReordering } from './rack.ts';
+import type { Tcb } from './tcb.ts';
+
+/** A reduction begins: from now on it is watched whether it was for nothing. */
+export function beginUndo(tcb: Tcb): void {
+  tcb.undoable = true;
+  tcb.undoSeq = tcb.sndUna;
+  // Repetitions that are under way already, and a probe, may be reported as duplicates, too. Not 0: that would mean
+  // that all of them were.
+  const out = tcb.flight.retransOut + (tcb.probeOut === 'repetition' ? 1 : 0);
+  tcb.undoRetrans = out > 0 ? out : -1;
+}
+
+/** Nothing can be undone any more. */
+export function forgetUndo(tcb: Tcb): void {
+  tcb.undoable = false;
+  tcb.priorSsthresh = 0;
+  tcb.frto = false;
+}
+
+/** A segment was sent again. */
+export function noteRepetition(tcb: Tcb): void {
+  if (tcb.undoStampUs === 0) tcb.undoStampUs = tcb.nowUs;
+  tcb.undoRetrans = Math.max(tcb.undoRetrans, 0) + 1;
+}
+
+/** D-SACK: [left, right), so many segments, arrived twice. */
+export function noteDuplicateArrival(tcb: Tcb, left: number, right: number, segments: number): void {
+  const { TcpExt } = tcb.context.host.mib;
+  const forgotten = seqLe(right, tcb.sndUna);
+  if (!tcb.undoable) {
+    if (forgotten) TcpExt.TCPDSACKIgnoredNoUndo++;
+  } else if (seqLe(right, tcb.undoSeq)) {
+    TcpExt.TCPDSACKIgnoredOld++;
+  } else if (tcb.undoRetrans > 0) {
+    // Of what was acknowledged before nothing is known any more: the peer is taken at its word.
+    const count = forgotten ? segments : repetitionsWithin(tcb, left, right);
+    tcb.undoRetrans = Math.max(tcb.undoRetrans - count, 0);
+  }
+}
+
+function repetitionsWithin({ flight }: Tcb, left: number, right: number): number {
+  let count = 0;
+  for (let index = flight.indexAfter(left); index < flight.packetsOut; index++) {
+    const segment = flight.at(index) as TxSegment;
+    if (seqGt(segment.end, right)) break;
+    if (seqGe(segment.seq, left) && (segment.marks & TX_EVER_RETRANS) !== 0) count++;
+  }
+  return count;
+}
+
+/** The acknowledgement can only be one of the original: it echoes an earlier time, or nothing was sent again yet. */
+function isDelayed(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (tcb.undoStampUs === 0) return tcb.sack;
+  return outcome.hasEcho && outcome.tsEcr !== 0 && seqLt(outcome.tsEcr, tcb.tsAt(tcb.undoStampUs));
+}
+
+function mayUndo(tcb: Tcb, outcome: AckOutcome): boolean {
+  return tcb.undoable && (tcb.undoRetrans === 0 || isDelayed(tcb, outcome));
+}
+
+/** The window is what it was before. `unmark`: what was taken for lost is not. */
+function undo(tcb: Tcb, unmark: boolean): void {
+  const { flight } = tcb;
+  for (let index = 0; unmark && flight.lostOut > 0 && index < flight.packetsOut; index++)
+    flight.unmark(flight.at(index) as TxSegment, TX_LOST);
+  if (tcb.priorSsthresh > 0) {
+    tcb.cwnd = Math.max(tcb.cwnd, tcb.priorCwnd);
+    tcb.ssthresh = Math.max(tcb.ssthresh, tcb.priorSsthresh);
+  }
+  tcb.undoable = false;
+  // What is really lost must be found anew.
+  tcb.rackAdvanced = true;
+}
+
+/** Every repetition arrived as a duplicate. True when the reduction was undone. */
+export function undoByDsack(tcb: Tcb): boolean {
+  if (!tcb.undoable || tcb.undoRetrans !== 0) return false;
+  noteRecoveryEnd(tcb, true);
+  undo(tcb, false);
+  tcb.context.host.mib.TcpExt.TCPDSACKUndo++;
+  return true;
+}
+
+/** A part was acknowledged, and late, not lost. True when repetitions are still out: then only new data is sent. */
+export function undoPartial(tcb: Tcb, outcome: AckOutcome): boolean {
+  const { flight } = tcb;
+  if (!tcb.undoable || !isDelayed(tcb, outcome)) return false;
+  noteReordering(tcb, outcome.priorUna, flight.sackedOut > 0 ? tcb.highSacked : tcb.sndUna, 'TCPTSReorder');
+  if (flight.retransOut > 0) return true;
+  if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
+  undo(tcb, true);
+  tcb.context.host.mib.TcpExt.TCPPartialUndo++;
+  keepOpen(tcb);
+  return false;
+}
+
+/** Everything was acknowledged that was in flight when recovery began. False when the state stays for now (NewReno). */
+export function undoAtEnd(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (mayUndo(tcb, outcome)) {
+    const { TcpExt } = tcb.context.host.mib;
+    if (tcb.caState === 'Loss') TcpExt.TCPLossUndo++;
+    else TcpExt.TCPFullUndo++;
+    undo(tcb, false);
+  } else {
+    noteRecoveryEnd(tcb, false);
+  }
+  if (isHeld(tcb)) return false;
+  setCaState(tcb, 'Open');
+  return true;
+}
+
+/** The time-out was spurious: by F-RTO when `byFrto`, else by the other two. True when it was undone. */
+export function undoLoss(tcb: Tcb, outcome: AckOutcome, byFrto: boolean): boolean {
+  if (!byFrto && !mayUndo(tcb, outcome)) return false;
+  const { TcpExt } = tcb.context.host.mib;
+  undo(tcb, true);
+  TcpExt.TCPLossUndo++;
+  if (byFrto) TcpExt.TCPSpuriousRTOs++;
+  tcb.retransmits = 0;
+  if (isHeld(tcb)) return true;
+  if (byFrto || tcb.sack) setCaState(tcb, 'Open');
+  return true;
+}
+
+/** Without SACK wait for one more ACK: late duplicates must not begin a second recovery (RFC 6582 section 4). */
+function isHeld(tcb: Tcb): boolean {
+  if (tcb.sack || tcb.sndUna !== tcb.highSeq) return false;
+  if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
+  return true;
+}
