@@ -114,7 +114,7 @@ describe('the errno of', { skip, timeout: 60_000 }, () => {
     assert.equal(await failureOfOurs(host, '10.66.0.1'), 'ENETUNREACH');
     assert.equal(await failureOfOurs(host, '10.66.1.1'), 'EHOSTUNREACH');
     assert.equal(await failureOfOurs(host, '10.66.2.1'), 'EHOSTUNREACH');
-    assert.equal(host.stack.mib.Icmp.InDestUnreachs, 3);
+    assert.ok(host.stack.mib.Icmp.InDestUnreachs >= 3);
   });
 
   it('a connection that we reset', async () => {

@@ -20,13 +20,15 @@ const BULK = 100_000_000;
 const ANSWER = bytesOf(0, 300_000);
 
 describe('netcat', { skip, timeout: 60_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'ethertype-'));
-  const file = join(folder, 'bulk');
+  let folder: string;
+  let file: string;
   let host: Host;
 
   before(() => {
     enterNetns();
     host = new Host();
+    folder = mkdtempSync(join(tmpdir(), 'ethertype-'));
+    file = join(folder, 'bulk');
     writePattern(file, BULK);
   });
   after(() => {

@@ -17,7 +17,20 @@ export class Capture {
 
   /** In the network namespace of the main thread. `args` may end in a filter. */
   constructor(device: string, ...args: readonly string[]) {
-    const options = ['-i', device, '-w', this.file, '-U', '--immediate-mode', '-B', '16384', '-Z', 'root'];
+    const options = [
+      '-i',
+      device,
+      '-w',
+      this.file,
+      '-U',
+      '--immediate-mode',
+      '-B',
+      '16384',
+      '-s',
+      '2048',
+      '-Z',
+      'root',
+    ];
     this.tcpdump = start('tcpdump', [...options, ...args]);
   }
 

@@ -1,0 +1,79 @@
+import { Rng } from '../../../src/base/rng.ts';
+import type { Env } from '../../../src/core/env.ts';
+import type { Link } from '../../../src/core/link.ts';
+import { createCable } from '../../../src/link/cable.ts';
+import { type FaultyLink, faulty } from '../../../src/link/faulty.ts';
+import type { Faults } from '../../../src/link/lane.ts';
+import { LearningSwitch } from '../../../src/link/switch.ts';
+import { nodeEnv } from '../../../src/node/env.ts';
+import { addAddress, setUp } from '../../../src/node/linux/netdev.ts';
+import { openTap } from '../../../src/node/linux/tap.ts';
+import { Stack } from '../../../src/stack/stack.ts';
+import { Netns } from '../../node/linux/netns.ts';
+import { Place } from './place.ts';
+
+/**
+ * A bridge of ours between hosts: what goes wrong at a port is the same for the same seed, whoever is behind it. Each
+ * frame is a packet of a real wire: cut, and with its checksum.
+ */
+export class FaultyBridge {
+  private readonly env: Env = nodeEnv();
+  private readonly lan = new LearningSwitch(this.env);
+  private readonly hosts: { close(): void }[] = [];
+  private readonly faults: Faults;
+  private readonly seed: number;
+
+  /** `faults` happen to what the host at the faulty port sends, and to what it receives. */
+  constructor(faults: Faults, seed: number) {
+    this.faults = faults;
+    this.seed = seed;
+  }
+
+  /** A kernel host at a good port. */
+  async kernel(address: string): Promise<Place> {
+    const [place, link] = await this.namespace(address);
+    this.lan.attach(link);
+    return place;
+  }
+
+  /** A kernel host at a faulty port. */
+  async faultyKernel(address: string): Promise<[Place, FaultyLink]> {
+    const [place, link] = await this.namespace(address);
+    return [place, this.attachFaulty(link)];
+  }
+
+  /** A host of ours at a faulty port. */
+  faultyStack(address: string): [Stack, FaultyLink] {
+    const [end, inner] = createCable(this.env);
+    const stack = new Stack({ env: this.env });
+    stack.attach(end, { address: `${address}/24` });
+    this.hosts.push(stack);
+    return [stack, this.attachFaulty(inner)];
+  }
+
+  close(): void {
+    for (const host of this.hosts) host.close();
+    this.lan.close();
+  }
+
+  /** A kernel host whose congestion control is ours, CUBIC. */
+  private async namespace(address: string): Promise<[Place, Link]> {
+    const place = new Place(address, Netns.create());
+    this.hosts.push(place);
+    const link = place.run(() => {
+      const tap = openTap({ name: 'et0', env: this.env, vnetHdr: false, gro: false });
+      addAddress(tap.name, `${address}/24`);
+      setUp(tap.name);
+      return tap;
+    });
+    await place.shell(`ip route replace 10.65.0.0/24 dev ${link.name} src ${address} congctl cubic`);
+    return [place, link];
+  }
+
+  private attachFaulty(link: Link): FaultyLink {
+    const { faults, seed } = this;
+    const port = faulty(link, this.env, new Rng(seed), { up: faults, down: faults });
+    this.lan.attach(port);
+    return port;
+  }
+}
