@@ -9,6 +9,7 @@ import { Interrupted } from './host/lifetime.ts';
 import { ncCommand } from './nc/command.ts';
 import { netstatCommand } from './netstat/command.ts';
 import { OutputClosed, print } from './output.ts';
+import { packetdrillCommand } from './packetdrill/command.ts';
 import { pingCommand } from './ping/command.ts';
 import { sceneCommand } from './scene/command.ts';
 import { serveCommand } from './serve/command.ts';
@@ -49,8 +50,15 @@ Examples:
 
 Exit status: 0 when all went well, 1 when something could not be done, 2 for a wrong command line.`,
     );
-  for (const each of [walkCommand(), sceneCommand(), simCommand(), fuzzCommand(), exploreCommand()])
-    command.addCommand(each.helpGroup('On an embedded network:'));
+  const embedded = [
+    walkCommand(),
+    sceneCommand(),
+    simCommand(),
+    fuzzCommand(),
+    exploreCommand(),
+    packetdrillCommand(),
+  ];
+  for (const each of embedded) command.addCommand(each.helpGroup('On an embedded network:'));
   const real = [
     serveCommand(),
     getCommand(),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { turn } from '../../src/node/turn.ts';
+import { parseScript, runScript } from '../../src/packetdrill/index.ts';
 import { nextState, TCP_STATES, type TcpCause, type TcpState, TRANSITIONS } from '../../src/tcp/state.ts';
 import type { TcpStateEvent } from '../../src/trace/events.ts';
-import { parseScript } from '../script/parse.ts';
-import { runScript } from '../script/run.ts';
 import { filesUnder, readText } from '../support/repository.ts';
 
 /** So close to 2^32 that a few segments cross it. */
@@ -21,10 +21,10 @@ function onState({ from, to, cause }: TcpStateEvent): void {
 describe('scripts', () => {
   for (const path of filesUnder('test/rfc9293', '.pkt')) {
     describe(path, () => {
-      const script = parseScript(path, readText(path));
-      it('comes true', () => runScript(script, { onState }));
+      const script = parseScript(path, readText(path), { house: true });
+      it('comes true', () => runScript(script, { turn, onState }));
       it('comes true with sequence numbers across 2^32', () =>
-        runScript(script, { ...NEAR_THE_END, onState }));
+        runScript(script, { turn, ...NEAR_THE_END, onState }));
     });
   }
 

@@ -23,6 +23,7 @@ const ORDER = [
   'tools',
   'http',
   'sim',
+  'packetdrill',
   'scenes',
 ];
 

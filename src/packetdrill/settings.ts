@@ -1,0 +1,89 @@
+import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import { CommandError } from './shell.ts';
+
+/**
+ * Settings of Linux that the stack here has no switch for, with the values that say what it does anyway. Any other
+ * value is an error: a script whose conditions are not met proves nothing.
+ */
+const FIXED: Readonly<Record<string, { readonly values: readonly string[] | null; readonly why: string }>> = {
+  tcp_fack: { values: null, why: 'Linux has nothing behind it since 4.15' },
+  tcp_ecn_option: { values: null, why: 'only Accurate ECN looks at it, which tcp_ecn=3 would turn on' },
+  tcp_ecn: { values: ['0'], why: 'no ECN' },
+  tcp_fastopen: { values: null, why: 'it allows what nothing here asks for: there is no Fast Open' },
+  tcp_fastopen_key: { values: null, why: 'as tcp_fastopen' },
+  tcp_fastopen_blackhole_timeout_sec: { values: null, why: 'as tcp_fastopen' },
+  tcp_mtu_probing: { values: ['0'], why: 'no path MTU probing' },
+  tcp_notsent_lowat: { values: ['4294967295', '-1'], why: 'no limit on what is not sent' },
+  tcp_pacing_ss_ratio: { values: ['200'], why: 'no pacing' },
+  tcp_pacing_ca_ratio: { values: ['120'], why: 'no pacing' },
+  tcp_min_tso_segs: { values: null, why: 'what is cut by the card or by the host is the same on the wire' },
+  tcp_tso_win_divisor: { values: null, why: 'nothing is held back to make super-segments larger' },
+  tcp_no_metrics_save: { values: null, why: 'no metrics are kept' },
+};
+
+/** Parameters of kernel modules, by their file. */
+const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  '/sys/module/tcp_cubic/parameters/hystart_detect': ['3'],
+};
+
+/** The settings of a stack as a script reaches them: by their names, as text. */
+export class Settings {
+  private readonly sysctl: Sysctl;
+  private readonly changed: () => void;
+
+  /** `changed` is called after a setting got another value. */
+  constructor(sysctl: Sysctl, changed: () => void) {
+    this.sysctl = sysctl;
+    this.changed = changed;
+  }
+
+  /** Whether there is a setting of this name. */
+  has(name: string): boolean {
+    const key = keyOf(name);
+    return key in DEFAULT_SYSCTL || key in FIXED || name in PARAMETERS;
+  }
+
+  /** Sets `net.ipv4.tcp_sack`, `/proc/sys/net/ipv4/tcp_sack` ... Throws CommandError when that cannot be. */
+  set(name: string, text: string): void {
+    const key = keyOf(name);
+    const sample = DEFAULT_SYSCTL[key as keyof Sysctl];
+    if (sample !== undefined) {
+      Object.assign(this.sysctl, { [key]: parseSetting(name, text, sample) });
+      this.changed();
+      return;
+    }
+    const parameter = PARAMETERS[name];
+    const fixed = parameter === undefined ? FIXED[key] : { values: parameter, why: 'a fixed parameter' };
+    if (fixed === undefined) throw new CommandError(`unknown sysctl '${name}'`);
+    if (fixed.values !== null && !fixed.values.includes(text.trim()))
+      throw new CommandError(`the stack has ${fixed.why}: ${name}=${text}`);
+  }
+
+  /** The value of a setting as text; null when there is none, or none that can be changed. */
+  get(name: string): string | null {
+    const key = keyOf(name);
+    if (!(key in DEFAULT_SYSCTL)) return null;
+    const value = this.sysctl[key as keyof Sysctl];
+    if (Array.isArray(value)) return value.join(' ');
+    return typeof value === 'boolean' ? String(Number(value)) : String(value);
+  }
+}
+
+/** `net.ipv4.neigh.default.gc_thresh3` and its path under /proc/sys: the last part. */
+function keyOf(name: string): string {
+  const path = name.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
+  return /^net\.(?:ipv4|ipv6|core)\./.test(path) ? path.slice(path.lastIndexOf('.') + 1) : path;
+}
+
+function parseSetting(name: string, text: string, sample: unknown): unknown {
+  if (typeof sample === 'string') return text;
+  const numbers = text.trim().split(/\s+/).map(Number);
+  if (text.trim() === '' || numbers.some(Number.isNaN))
+    throw new CommandError(`sysctl ${name}: '${text}' is not a number`);
+  if (Array.isArray(sample)) {
+    if (numbers.length !== sample.length)
+      throw new CommandError(`sysctl ${name} needs ${sample.length} numbers`);
+    return numbers;
+  }
+  return typeof sample === 'boolean' ? numbers[0] !== 0 : numbers[0];
+}
