@@ -36,6 +36,7 @@ export interface FiveTuple {
 
 /** The parts of the IP header that a socket can choose. */
 export interface IpSendOptions {
+  /** Time to live or hop limit; -1 for the default. */
   readonly ttl: number;
   readonly tos: number;
   /** Sets DF; a packet that is too big then fails with -EMSGSIZE. */

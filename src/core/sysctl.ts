@@ -69,8 +69,8 @@ export interface Sysctl {
   /** Solicitations that ask whether an address is in use before it is used; 0 does not ask (RFC 4862). */
   dad_transmits: number;
   /**
-   * Whether an address may be used, with care, while it is asked who has it (RFC 4429): packets to neighbours wait until
-   * the answer is due. Off in Linux, where connect() fails until then.
+   * Whether an address may be used, with care, while it is asked who has it (RFC 4429): packets to neighbours wait
+   * until the answer is due. Off in Linux, where connect() fails until then.
    */
   optimistic_dad: boolean;
   /** Solicitations for routers; seconds between two, and at most before the first one. */

@@ -9,13 +9,15 @@ import {
   EPIPE,
 } from '../base/errno.ts';
 import { Ring } from '../base/ring.ts';
+import type { BoundAddress } from '../core/bound-address.ts';
 import type { Host } from '../core/host.ts';
 import type { IcmpError, Route } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, type ReadyListener } from '../core/readiness.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
-import { AF_INET, ANY_V4, type IpAddress } from '../wire/address.ts';
+import { AF_INET, ANY_V4, ANY_V6, type IpAddress } from '../wire/address.ts';
 import { ipv4Tos, ipv4Ttl } from '../wire/ipv4.ts';
+import { ipv6HopLimit, ipv6TrafficClass } from '../wire/ipv6.ts';
 import {
   chargeOfDatagram,
   chargeOfError,
@@ -33,15 +35,18 @@ import type { DatagramSettings } from './settings.ts';
 export interface DatagramLayer {
   readonly host: Host;
   readonly ip: IpLayer;
-  /** Settings of a fresh socket. */
+  /** Settings of a fresh socket, and of an IPv6 one. */
   readonly defaults: DatagramSettings;
+  readonly defaults6: DatagramSettings;
 }
 
 /** One datagram socket without its descriptor: what UDP and ping sockets have in common. */
-export abstract class DatagramEndpoint {
+export abstract class DatagramEndpoint implements BoundAddress {
   user: ReadyListener | null;
   settings: DatagramSettings;
   localAddress: IpAddress = ANY_V4;
+  /** Bound to ::, it takes IPv4 as well. */
+  dualStack = false;
   /** 0 until it is bound. A ping socket's is the identifier of its echo requests. */
   localPort = 0;
   /** The peer it is connected to. */
@@ -52,6 +57,8 @@ export abstract class DatagramEndpoint {
   /** Whether bind() chose the address, and the port: connect(AF_UNSPEC) leaves those alone. */
   private addressBound = false;
   private portBound = false;
+  /** What it is bound to when it is bound to nothing. */
+  private any: IpAddress = ANY_V4;
   private readonly queue = new Ring<Packet>();
   private readonly errors = new Ring<QueuedError>();
   /** Bytes of memory that both queues are charged. */
@@ -66,6 +73,18 @@ export abstract class DatagramEndpoint {
     this.ip = layer.ip;
     this.user = user;
     this.settings = layer.defaults;
+  }
+
+  /** BoundAddress. */
+  get address(): IpAddress {
+    return this.localAddress;
+  }
+
+  /** Makes a fresh endpoint one for IPv6, with IPv4 as well if `dualStack`. */
+  useIpv6(layer: DatagramLayer, dualStack: boolean): void {
+    this.settings = layer.defaults6;
+    this.any = this.localAddress = ANY_V6;
+    this.dualStack = dualStack;
   }
 
   /** Takes the port, or a free one for 0, and can be found under it from now on. The port, or 0 when it is in use. */
@@ -127,7 +146,7 @@ export abstract class DatagramEndpoint {
     this.remoteAddress = null;
     this.remotePort = 0;
     this.route = null;
-    if (!this.addressBound) this.localAddress = ANY_V4;
+    if (!this.addressBound) this.localAddress = this.any;
     if (!this.portBound) {
       this.letGo();
       this.localPort = 0;
@@ -309,12 +328,13 @@ export abstract class DatagramEndpoint {
 
   private describe(packet: Packet, info: DatagramInfo): void {
     const { view, l3, src } = packet;
+    const isV4 = src.family === AF_INET;
     info.address = src;
     info.port = this.sourcePort(packet);
     info.destination = packet.dst;
     info.netif = packet.netif;
-    info.ttl = src.family === AF_INET ? ipv4Ttl(view, l3) : 0;
-    info.tos = src.family === AF_INET ? ipv4Tos(view, l3) : 0;
+    info.ttl = isV4 ? ipv4Ttl(view, l3) : ipv6HopLimit(view, l3);
+    info.tos = isV4 ? ipv4Tos(view, l3) : ipv6TrafficClass(view, l3);
     info.atUs = packet.atUs;
   }
 

@@ -1,16 +1,13 @@
 import { IpAddress } from '../wire/address.ts';
-import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { Conversations } from './conversations.ts';
 import { formatIcmp4 } from './icmp4.ts';
+import { formatIpv6 } from './ip6.ts';
 import { formatCutHeader, type Span } from './span.ts';
-import { formatTcp } from './tcp.ts';
+import { formatTransport } from './transport.ts';
 
 const PROTOCOL_ICMP = 1;
 const PROTOCOL_IPIP = 4;
-const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
 const IPV4_HEADER = 20;
-const IPV6_HEADER = 40;
 /** Packets inside of packets that are looked into. */
 const NESTING_MAX = 16;
 
@@ -58,47 +55,4 @@ function formatIpv4Payload(
   }
   const isFirstFragment = (fragment & 0x2000) !== 0;
   return formatTransport(protocol, payload, source, destination, isFirstFragment, conversations);
-}
-
-/** One IPv6 packet; extension headers are not looked into. */
-export function formatIpv6(ip: Span, conversations: Conversations | null): string {
-  if (!ip.has(IPV6_HEADER)) return ' [|ip6]';
-  const payloadLength = ip.u16(4);
-  const missing = payloadLength + IPV6_HEADER - ip.length;
-  const cut = missing > 0 ? `truncated-ip6 - ${missing} bytes missing!` : '';
-  const payload = ip.first(payloadLength + IPV6_HEADER).after(IPV6_HEADER);
-  const source = formatIpv6Address(ip, 8);
-  const destination = formatIpv6Address(ip, 24);
-  return `IP6 ${cut}${formatTransport(ip.u8(6), payload, source, destination, false, conversations)}`;
-}
-
-function formatIpv6Address(ip: Span, at: number): string {
-  return IpAddress.v6(ip.u32(at), ip.u32(at + 4), ip.u32(at + 8), ip.u32(at + 12)).toString();
-}
-
-function formatTransport(
-  protocol: number,
-  payload: Span,
-  source: string,
-  destination: string,
-  isFirstFragment: boolean,
-  conversations: Conversations | null,
-): string {
-  if (protocol === PROTOCOL_TCP) return formatTcp(payload, source, destination, conversations);
-  if (protocol === PROTOCOL_UDP) return formatUdp(payload, source, destination, isFirstFragment);
-  return `${source} > ${destination}:  ip-proto-${protocol} ${payload.length}`;
-}
-
-function formatUdp(udp: Span, source: string, destination: string, isFirstFragment: boolean): string {
-  if (!udp.has(4)) return `${source} > ${destination}:  [|udp]`;
-  const flow = `${source}.${udp.u16(0)} > ${destination}.${udp.u16(2)}`;
-  if (udp.length < UDP_HEADER_LENGTH) return `${flow}: truncated-udp ${udp.length}`;
-  const length = udp.u16(4);
-  if (udp.has(6) && length < UDP_HEADER_LENGTH) return `${flow}: truncated-udplength ${length}`;
-  if (!udp.has(UDP_HEADER_LENGTH)) return `${flow}:  [|udp]`;
-  const data = length - UDP_HEADER_LENGTH;
-  const room = udp.length - UDP_HEADER_LENGTH;
-  return data > room && !isFirstFragment
-    ? `${flow}: UDP, bad length ${data} > ${room}`
-    : `${flow}: UDP, length ${data}`;
 }

@@ -69,6 +69,16 @@ export class Span {
     return Array.from({ length: 6 }, (_, i) => this.hex(at + i, at + i + 1)).join(':');
   }
 
+  /** The kept bytes as tcpdump dumps a message it cannot decode: as `dump`, without the ASCII. */
+  dumpHex(): string {
+    let text = '';
+    for (let at = 0; at < this.captured; at += 2) {
+      if (at % 16 === 0) text += `\n\t0x${at.toString(16).padStart(4, '0')}: `;
+      text += ` ${this.hex(at, Math.min(at + 2, this.captured))}`;
+    }
+    return text;
+  }
+
   /** The kept bytes as tcpdump dumps a packet it cannot decode: lines of a newline, a tab, hexadecimal and ASCII. */
   dump(): string {
     let text = '';

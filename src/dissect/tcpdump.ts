@@ -1,12 +1,14 @@
 /**
- * Packets as one-line texts, letter for letter what `tcpdump -n` (4.99) prints of Ethernet, 802.1Q, ARP, IPv4, ICMP,
- * UDP, TCP and the first line of HTTP. Other protocols are named by number where tcpdump would look into them.
+ * Packets as one-line texts, letter for letter what `tcpdump -n` (4.99) prints of Ethernet, 802.1Q, ARP, IPv4, IPv6,
+ * ICMP, NDP, MLD, UDP, TCP and the first line of HTTP. Other protocols are named by number where tcpdump would
+ * look into them.
  * @module
  */
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from '../wire/ethernet.ts';
 import { formatArp } from './arp.ts';
 import { Conversations } from './conversations.ts';
-import { formatIp, formatIpv4, formatIpv6 } from './ip.ts';
+import { formatIp, formatIpv4 } from './ip.ts';
+import { formatIpv6 } from './ip6.ts';
 import { Span } from './span.ts';
 
 const MAC_ADDRESSES = 12;

@@ -4,7 +4,8 @@ import type { Packet } from '../core/packet.ts';
 import type { ReadyListener } from '../core/readiness.ts';
 import { DatagramEndpoint } from '../datagram/datagram-endpoint.ts';
 import type { IpAddress } from '../wire/address.ts';
-import { ICMP4_ECHO, ICMP4_HEADER_LENGTH } from '../wire/icmp4.ts';
+import { ICMP4_HEADER_LENGTH } from '../wire/icmp4.ts';
+import { echoType } from './echo-type.ts';
 import type { PingLayer } from './ping-layer.ts';
 
 /**
@@ -31,7 +32,7 @@ export class PingEndpoint extends DatagramEndpoint {
     port: number,
   ): number {
     if (end - start < ICMP4_HEADER_LENGTH) return -EINVAL;
-    if (bytes[start] !== ICMP4_ECHO || bytes[start + 1] !== 0) return -EINVAL;
+    if (bytes[start] !== echoType(this.localAddress) || bytes[start + 1] !== 0) return -EINVAL;
     return super.send(bytes, start, end, address, port);
   }
 

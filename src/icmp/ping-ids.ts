@@ -1,3 +1,4 @@
+import { takes } from '../core/bound-address.ts';
 import { pickEphemeralPort } from '../core/ports.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { PingEndpoint } from './ping-endpoint.ts';
@@ -36,8 +37,7 @@ export class PingIds {
   /** Whose echo request had this identifier and came from `local`, or null. */
   lookup(id: number, local: IpAddress): PingEndpoint | null {
     for (const endpoint of this.byId.get(id) ?? []) {
-      const { localAddress } = endpoint;
-      if (localAddress.isUnspecified || localAddress.equals(local)) return endpoint;
+      if (takes(endpoint, local)) return endpoint;
     }
     return null;
   }

@@ -5,15 +5,11 @@ import type { Packet } from '../core/packet.ts';
 import type { ReadyListener } from '../core/readiness.ts';
 import { type DatagramSettings, defaultDatagramSettings, setsDontFragment } from '../datagram/settings.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
-import {
-  emitIcmp4,
-  ICMP4_ECHO,
-  ICMP4_HEADER_LENGTH,
-  icmp4Code,
-  icmp4EchoId,
-  icmp4Type,
-} from '../wire/icmp4.ts';
+import { AF_INET } from '../wire/address.ts';
+import { emitIcmp4, ICMP4_HEADER_LENGTH, icmp4Code, icmp4EchoId, icmp4Type } from '../wire/icmp4.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
+import { echoType } from './echo-type.ts';
 import { PingEndpoint } from './ping-endpoint.ts';
 import { PingIds } from './ping-ids.ts';
 
@@ -22,8 +18,9 @@ export class PingLayer implements PingListener {
   readonly host: Host;
   readonly ip: IpLayer;
   readonly ids = new PingIds();
-  /** Settings of a fresh socket. */
+  /** Settings of a fresh socket, and of an IPv6 one: the hop limit is the route's. */
   readonly defaults: DatagramSettings;
+  readonly defaults6: DatagramSettings;
   /** What IP is told of the message being sent: one object for all, since IP does not keep it. */
   private readonly sendOptions = { ttl: 0, tos: 0, dontFragment: false, ignorePathMtu: false };
 
@@ -32,6 +29,7 @@ export class PingLayer implements PingListener {
     this.ip = ip;
     // As in Linux several sockets may share an identifier unless one of them minds.
     this.defaults = { ...defaultDatagramSettings(host.sysctl), reuseAddress: true };
+    this.defaults6 = { ...this.defaults, ttl: -1 };
     ip.ping = this;
   }
 
@@ -61,7 +59,7 @@ export class PingLayer implements PingListener {
     const { packet, offset, end, src } = error;
     const { view } = packet;
     if (end - offset < ICMP4_HEADER_LENGTH) return;
-    if (icmp4Type(view, offset) !== ICMP4_ECHO || icmp4Code(view, offset) !== 0) return;
+    if (icmp4Type(view, offset) !== echoType(src) || icmp4Code(view, offset) !== 0) return;
     this.ids.lookup(icmp4EchoId(view, offset), src)?.hear(error, 0, offset);
   }
 
@@ -70,7 +68,8 @@ export class PingLayer implements PingListener {
     const { host, sendOptions } = this;
     const { settings } = from;
     if (route.kind === 'broadcast' && !settings.broadcast) return -EACCES;
-    const ipLength = end - start + IPV4_HEADER_LENGTH;
+    const isV4 = route.destination.family === AF_INET;
+    const ipLength = end - start + (isV4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH);
     const mtu = from.mtuOf(route);
     const dontFragment = setsDontFragment(settings, ipLength, mtu);
     if (dontFragment && ipLength > mtu) return from.tooBig(route);
@@ -81,7 +80,7 @@ export class PingLayer implements PingListener {
     packet.bytes.set(bytes.subarray(start, end), packet.l4);
     // The sequence number is the last half of the word that follows the checksum.
     const sequence = ((bytes[start + 6] as number) << 8) | (bytes[start + 7] as number);
-    emitIcmp4(packet.view, packet.l4, ICMP4_ECHO, 0, (from.localPort << 16) | sequence);
+    emitIcmp4(packet.view, packet.l4, echoType(route.source), 0, (from.localPort << 16) | sequence);
     sendOptions.ttl = settings.ttl;
     sendOptions.tos = settings.tos;
     sendOptions.dontFragment = dontFragment;

@@ -37,6 +37,8 @@ const PROBE_MIN_US = 1_000_000;
 const PROBE_MAX_US = 2_000_000;
 const ANNOUNCE_WAIT_US = 2_000_000;
 const DEFEND_INTERVAL_US = 10_000_000;
+/** Linux's locktime. */
+const LOCK_TIME_US = 1_000_000;
 
 /** An address conflict: somebody else uses `address`. */
 export interface AddressConflict {
@@ -59,6 +61,8 @@ interface Probe {
 
 /** The ARP of one host, and its neighbour table for IPv4. */
 export class Arp implements NeighborProtocol {
+  readonly layer = 'arp';
+  readonly lockTimeUs: number = LOCK_TIME_US;
   readonly neighbors: NeighborTable;
   /** Told of address conflicts. */
   onConflict: (conflict: AddressConflict) => void = () => {};
@@ -110,6 +114,16 @@ export class Arp implements NeighborProtocol {
     const low = unicast ? neighbor.macLow : BROADCAST_MAC_LOW;
     this.emit(netif, ARP_REQUEST, source, address.w3, 0, 0, high, low);
   }
+
+  retransUs(): number {
+    return this.host.sysctl.retrans_time_ms * 1000;
+  }
+
+  reachableUs(): number {
+    return this.host.sysctl.base_reachable_time_ms * 1000;
+  }
+
+  changed(): void {}
 
   /** NeighborProtocol: a packet waited in vain. */
   unreachable(packet: Packet): void {

@@ -1,9 +1,11 @@
 /**
- * Cutting TCP super-segments over IPv4 into packets: what a link without the offload needs (Linux's tcp_gso_segment).
+ * Cutting TCP super-segments, over either IP, into packets: what a link without the offload needs (Linux's
+ * tcp_gso_segment).
  * @module
  */
 
 import { seqAdd } from '../base/seq.ts';
+import { IPPROTO_TCP } from '../core/network.ts';
 import { CHECKSUM_PARTIAL, HEADROOM, type Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
 import type { PacketPool } from '../core/pool.ts';
@@ -12,11 +14,11 @@ import {
   fillIpv4Checksum,
   ipv4Destination,
   ipv4Id,
-  ipv4Protocol,
   ipv4Source,
   setIpv4Id,
   setIpv4TotalLength,
 } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LENGTH, ipv6AddressSum, setIpv6PayloadLength } from '../wire/ipv6.ts';
 import {
   CWR,
   FIN,
@@ -43,6 +45,13 @@ export function segmentCount(packet: Packet): number {
   return Math.max(1, Math.ceil((packet.end - payload) / packet.gsoSize));
 }
 
+/** Bytes of the largest IP packet that this becomes on the wire: one segment of it when it is a super-segment. */
+export function wireLength(packet: Packet): number {
+  const { l3, l4, end, gsoSize } = packet;
+  if (gsoSize === 0) return end - l3;
+  return Math.min(end, l4 + tcpHeaderLength(packet.view, l4) + gsoSize) - l3;
+}
+
 /**
  * Cuts a super-segment (start at the link header or the IP header, l3 and l4 set) into segments of gsoSize bytes:
  * sequence number, IP id and total length go up, CWR stays on the first alone, FIN and PSH on the last alone. Their
@@ -66,9 +75,13 @@ export function cutTcp(
     if (segment === null) break;
     setTcpSeq(segment.view, l4, seqAdd(tcpSeq(view, l4), at - payload));
     setTcpFlags(segment.view, l4, flags & (last ? -1 : ~(FIN | PSH)) & (made === 0 ? -1 : ~CWR));
-    setIpv4TotalLength(segment.view, packet.l3, segment.end - packet.l3);
-    setIpv4Id(segment.view, packet.l3, ipv4Id(view, packet.l3) + made);
-    fillIpv4Checksum(segment.view, packet.l3);
+    if (isIpv4(view, packet.l3)) {
+      setIpv4TotalLength(segment.view, packet.l3, segment.end - packet.l3);
+      setIpv4Id(segment.view, packet.l3, ipv4Id(view, packet.l3) + made);
+      fillIpv4Checksum(segment.view, packet.l3);
+    } else {
+      setIpv6PayloadLength(segment.view, packet.l3, segment.end - packet.l3 - IPV6_HEADER_LENGTH);
+    }
     fillTcpChecksum(segment, checksumOffload);
     made++;
     sink.segment(segment);
@@ -116,8 +129,13 @@ export function leaveTcpChecksumOpen(packet: Packet): void {
   packet.checksumState = CHECKSUM_PARTIAL;
 }
 
-/** The sum, not folded, of the pseudo-header of a packet whose IPv4 header is at l3: for bytes[l4, end). */
+function isIpv4(view: DataView, l3: number): boolean {
+  return view.getUint8(l3) >> 4 === 4;
+}
+
+/** The sum, not folded, of the pseudo-header of a TCP packet whose IP header is at l3: for bytes[l4, end). */
 export function pseudoHeaderSumAt(view: DataView, l3: number, l4: number, end: number): number {
+  if (!isIpv4(view, l3)) return ipv6AddressSum(view, l3) + IPPROTO_TCP + (end - l4);
   const source = ipv4Source(view, l3);
   const destination = ipv4Destination(view, l3);
   return (
@@ -125,7 +143,7 @@ export function pseudoHeaderSumAt(view: DataView, l3: number, l4: number, end: n
     (source & 0xffff) +
     (destination >>> 16) +
     (destination & 0xffff) +
-    ipv4Protocol(view, l3) +
+    IPPROTO_TCP +
     (end - l4)
   );
 }

@@ -58,9 +58,10 @@ import {
 } from './address-cache.ts';
 import { icmp4ErrorMeaning, nextPlateau } from './icmp4-errors.ts';
 import type { Interfaces } from './interfaces.ts';
+import type { IpRoute } from './ip-route.ts';
 import type { Ipv4Output } from './ipv4-output.ts';
-import { IcmpRateLimit } from './rate-limit.ts';
-import type { IpRoute, Router } from './router.ts';
+import type { IcmpRateLimit } from './rate-limit.ts';
+import type { Router } from './router.ts';
 
 /** Bytes of transport header that an error quotes at least. */
 const QUOTED_MIN = 8;
@@ -84,13 +85,14 @@ export class Icmp4 implements TransportProtocol {
     router: Router,
     output: Ipv4Output,
     transports: readonly (TransportProtocol | undefined)[],
+    limit: IcmpRateLimit,
   ) {
     this.host = host;
     this.interfaces = interfaces;
     this.router = router;
     this.output = output;
     this.transports = transports;
-    this.limit = new IcmpRateLimit(host);
+    this.limit = limit;
   }
 
   /** Takes an ICMP message to us. */
@@ -134,7 +136,7 @@ export class Icmp4 implements TransportProtocol {
     // Path MTU discovery depends on each "fragmentation needed", so these are not limited.
     const isPmtu = type === ICMP4_UNREACHABLE && code === ICMP4_FRAGMENTATION_NEEDED;
     const isFree = route.out.isLoopback || isPmtu;
-    if (!isFree && !this.limit.take(target.w3)) return;
+    if (!isFree && !this.limit.take(target.w3, this.host.mib.Icmp)) return;
     const room = IPV4_MIN_REASSEMBLY - IPV4_HEADER_LENGTH - ICMP4_HEADER_LENGTH;
     const quoted = Math.min(about.end - l3, room);
     const packet = this.host.pool.take(ICMP4_HEADER_LENGTH + quoted);

@@ -1,5 +1,6 @@
 /**
- * The IP layer of one host: interfaces, routes, neighbours, and the way between interfaces and transports.
+ * The IP layer of one host: interfaces, routes, and the way between interfaces and transports. What the two families
+ * do differently is in ipv4.ts and ipv6.ts.
  * @module
  */
 import { assert } from '../base/assert.ts';
@@ -8,29 +9,30 @@ import type { Host } from '../core/host.ts';
 import type { Link } from '../core/link.ts';
 import type { IpSendOptions, PingListener, Route, TransportProtocol } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
-import type { IpAddress } from '../wire/address.ts';
-import { AF_INET, LOOPBACK_V4 } from '../wire/address.ts';
+import { AF_INET, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {
   checkEthernet,
   ETHERNET_HEADER_LENGTH,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
   ethernetDestinationHigh,
   ethernetDestinationLow,
   ethernetType,
   isGroupMac,
 } from '../wire/ethernet.ts';
 import { checkVlan, isVlanType, VLAN_ID_NONE, VLAN_TAG_LENGTH, vlanId, vlanInnerType } from '../wire/vlan.ts';
-import { ADDRESS_BROADCAST, ADDRESS_LOCAL, ADDRESS_LOOPBACK } from './address-cache.ts';
-import { type AddressConflict, Arp } from './arp.ts';
-import { Icmp4 } from './icmp4.ts';
+import { ADDRESS_BROADCAST } from './address-cache.ts';
+import type { AddressConflict } from './arp.ts';
+import type { IpFamily } from './family.ts';
 import { Interfaces, LOOPBACK_INDEX } from './interfaces.ts';
-import { Ipv4Input } from './ipv4-input.ts';
-import { Ipv4Output } from './ipv4-output.ts';
+import { IpRoute } from './ip-route.ts';
+import { Ipv4 } from './ipv4.ts';
+import { Ipv6 } from './ipv6.ts';
 import type { NeighborTable } from './neighbor.ts';
 import { Netif, type NetifAddress, type NetifOwner } from './netif.ts';
-import type { RouteTable } from './route-table.ts';
-import { IpRoute, Router } from './router.ts';
+import { IcmpRateLimit } from './rate-limit.ts';
+import { RouteTable } from './route-table.ts';
 
 /** Frames taken from one interface before the next one has its turn. */
 const QUANTUM = 32;
@@ -41,33 +43,37 @@ export class IpLayer implements NetifOwner {
   onIngress: () => void = () => {};
   /** Told when the queue of an interface that was busy is empty again. */
   onRoom: () => void = () => {};
+  /** The routing table, of both families. */
+  readonly routes: RouteTable;
+  /** What only one of the families has. */
+  readonly ipv4: Ipv4;
+  readonly ipv6: Ipv6;
   private readonly host: Host;
   private readonly interfaces: Interfaces;
-  private readonly router: Router;
-  private readonly arp: Arp;
-  private readonly output: Ipv4Output;
-  private readonly icmp: Icmp4;
-  private readonly input: Ipv4Input;
-  /** By protocol number. */
-  private readonly transports: (TransportProtocol | undefined)[] = [];
+  /** By protocol number; ICMP is each family's own. */
+  private readonly transports4: (TransportProtocol | undefined)[] = [];
+  private readonly transports6: (TransportProtocol | undefined)[] = [];
   /** Whose turn it is in `run`: a position in the list of interfaces. */
   private turn = 0;
   private running = false;
 
-  /** `loopback` is the link of the interface 'lo', which has 127.0.0.1/8 from the start. */
+  /** `loopback` is the link of the interface 'lo', which has 127.0.0.1/8 and ::1/128 from the start. */
   constructor(host: Host, loopback: Link) {
+    const interfaces = new Interfaces();
     this.host = host;
-    this.interfaces = new Interfaces();
-    this.router = new Router(host, this.interfaces);
-    this.arp = new Arp(host, this.interfaces.cache);
-    this.output = new Ipv4Output(host, this.interfaces, this.arp.neighbors);
-    this.icmp = new Icmp4(host, this.interfaces, this.router, this.output, this.transports);
-    this.input = new Ipv4Input(host, this.interfaces, this.router, this.output, this.icmp, this.transports);
-    this.arp.onUnreachable = packet => this.icmp.hostUnreachable(packet);
-    this.register(this.icmp);
-    host.mib.Ip.DefaultTTL = host.sysctl.ip_default_ttl;
-    host.mib.Ip.Forwarding = host.sysctl.ip_forward ? 1 : 2;
-    this.addNetif(loopback, 'lo').addAddress(LOOPBACK_V4, 8);
+    this.interfaces = interfaces;
+    this.routes = new RouteTable(
+      () => interfaces.changed(),
+      index => interfaces.byIndex(index)?.up === true,
+    );
+    const limit = new IcmpRateLimit(host);
+    this.ipv4 = new Ipv4(host, interfaces, this.routes, this.transports4, limit);
+    this.ipv6 = new Ipv6(host, interfaces, this.routes, this.transports6, limit);
+    this.transports4[this.ipv4.icmp.protocol] = this.ipv4.icmp;
+    this.transports6[this.ipv6.icmp.protocol] = this.ipv6.icmp;
+    const lo = this.addNetif(loopback, 'lo');
+    lo.addAddress(LOOPBACK_V4, 8);
+    if (!host.sysctl.disable_ipv6) lo.addAddress(LOOPBACK_V6, 128);
   }
 
   // --- configuration ---
@@ -87,47 +93,52 @@ export class IpLayer implements NetifOwner {
     return typeof which === 'number' ? this.interfaces.byIndex(which) : this.interfaces.byName(which);
   }
 
-  get routes(): RouteTable {
-    return this.router.table;
-  }
-
-  /** The IPv4 neighbour table. */
+  /** The IPv4 neighbour table; IPv6's is `ipv6.neighbors`. */
   get neighbors(): NeighborTable {
-    return this.arp.neighbors;
+    return this.ipv4.neighbors;
   }
 
   /** Adds the transport that packets with its protocol number go to. */
   register(transport: TransportProtocol): void {
-    this.transports[transport.protocol] = transport;
+    this.transports4[transport.protocol] = transport;
+    this.transports6[transport.protocol] = transport;
   }
 
   /** Who hears of echo replies; null for nobody. */
   set ping(listener: PingListener | null) {
-    this.icmp.ping = listener;
+    this.ipv4.icmp.ping = listener;
+    this.ipv6.icmp.ping = listener;
   }
 
-  /** Told when somebody else on the link uses an address of ours. */
+  /** Told when somebody else on the link uses an IPv4 address of ours. */
   set onConflict(listener: (conflict: AddressConflict) => void) {
-    this.arp.onConflict = listener;
+    this.ipv4.arp.onConflict = listener;
   }
 
-  /** Asks the link whether an address is free (RFC 5227), as `Arp.probe`. */
+  /** Asks the link whether an IPv4 address is free (RFC 5227), as `Arp.probe`. */
   probeAddress(netif: Netif, address: IpAddress, done: (free: boolean) => void): () => void {
     this.host.refreshNow();
-    return this.arp.probe(netif, address, done);
+    return this.ipv4.arp.probe(netif, address, done);
   }
 
   // --- for transports ---
 
   /** Changes whenever a Route that `route` returned before may be wrong. */
   get generation(): number {
-    return this.router.generation;
+    return this.interfaces.generation;
   }
 
-  /** As `Router.route`; counts what cannot be reached. */
+  /**
+   * The route to `destination`, from `source` when one is asked for, by the interface with index `netif` unless 0.
+   * -ENETUNREACH, -EADDRNOTAVAIL (`source` is not ours), -ENETDOWN, -EINVAL.
+   */
   route(destination: IpAddress, source: IpAddress | null, netif = 0): IpRoute | number {
-    const route = this.router.route(destination, source, netif);
-    if (route === -ENETUNREACH) this.host.mib.Ip.OutNoRoutes++;
+    const { Ip, Ip6 } = this.host.mib;
+    const isV4 = destination.family === AF_INET;
+    const route = isV4
+      ? this.ipv4.route(destination, source, netif)
+      : this.ipv6.route(destination, source, netif);
+    if (route === -ENETUNREACH) (isV4 ? Ip : Ip6).OutNoRoutes++;
     return route;
   }
 
@@ -137,14 +148,13 @@ export class IpLayer implements NetifOwner {
    */
   send(packet: Packet, route: Route, protocol: number, options: IpSendOptions): number {
     assert(route instanceof IpRoute, 'a route comes from IpLayer.route');
-    return this.output.send(packet, route, protocol, options);
+    if (route.destination.family === AF_INET) return this.ipv4.send(packet, route, protocol, options);
+    return this.ipv6.send(packet, route, protocol, options);
   }
 
   /** Whether `address` is one of ours: assigned to an interface that is up, or a loopback address. */
   isLocal(address: IpAddress): boolean {
-    if (address.family !== AF_INET) return false;
-    const { kind } = this.interfaces.cache.lookup(address.w3);
-    return kind === ADDRESS_LOCAL || kind === ADDRESS_LOOPBACK;
+    return this.familyOf(address).isLocal(address);
   }
 
   /** Whether `address` is 255.255.255.255 or the broadcast address of a subnet that we are in. */
@@ -173,12 +183,17 @@ export class IpLayer implements NetifOwner {
    * for mtu_expires seconds. Routes that were handed out become invalid.
    */
   learnPathMtu(destination: IpAddress, mtu: number): void {
-    this.router.learnPathMtu(destination, mtu);
+    this.familyOf(destination).learnPathMtu(destination, mtu);
   }
 
-  /** Sends an ICMP error about a received packet, as `Icmp4.sendError`. The packet stays the caller's. */
+  /** Tells the sender of a received packet that nobody listens on its port. The packet stays the caller's. */
+  portUnreachable(packet: Packet): void {
+    this.familyOf(packet.src).portUnreachable(packet);
+  }
+
+  /** Sends an ICMP error about a received IPv4 packet, as `Icmp4.sendError`. The packet stays the caller's. */
   sendIcmpError(packet: Packet, type: number, code: number, info = 0): void {
-    this.icmp.sendError(packet, type, code, info);
+    this.ipv4.icmp.sendError(packet, type, code, info);
   }
 
   /**
@@ -187,7 +202,11 @@ export class IpLayer implements NetifOwner {
    */
   sendIcmp(packet: Packet, route: Route, options: IpSendOptions): number {
     assert(route instanceof IpRoute, 'a route comes from IpLayer.route');
-    return this.icmp.send(packet, route, options);
+    return this.familyOf(route.destination).sendIcmp(packet, route, options);
+  }
+
+  private familyOf(address: IpAddress): IpFamily {
+    return address.family === AF_INET ? this.ipv4 : this.ipv6;
   }
 
   // --- work ---
@@ -212,9 +231,9 @@ export class IpLayer implements NetifOwner {
   /** Gives back every packet and stops every timer. The links are their owner's to close. */
   close(): void {
     for (const netif of this.interfaces.list) netif.close();
-    this.arp.close();
-    this.input.reassembly.close();
-    this.router.close();
+    this.ipv4.close();
+    this.ipv6.close();
+    this.interfaces.changed();
   }
 
   private takeTurns(budget: number): void {
@@ -239,11 +258,12 @@ export class IpLayer implements NetifOwner {
 
   /** Dispatches a frame by its Ethernet header, or a bare IP packet. */
   private frame(packet: Packet, netif: Netif): void {
+    const { view, start } = packet;
     if (netif.link.medium === 'ip') {
-      this.input.receive(packet, netif, false);
+      if (packet.length > 0 && view.getUint8(start) >> 4 === 6) this.ipv6.receive(packet, netif, false);
+      else this.ipv4.receive(packet, netif, false);
       return;
     }
-    const { view, start } = packet;
     if (!checkEthernet(start, packet.end)) {
       this.drop(packet, 'HDR_TRUNC');
       return;
@@ -272,8 +292,9 @@ export class IpLayer implements NetifOwner {
       this.drop(packet, 'OTHERHOST');
       return;
     }
-    if (type === ETHERTYPE_IPV4) this.input.receive(packet, netif, toGroup);
-    else if (type === ETHERTYPE_ARP) this.arp.receive(packet, netif);
+    if (type === ETHERTYPE_IPV4) this.ipv4.receive(packet, netif, toGroup);
+    else if (type === ETHERTYPE_IPV6) this.ipv6.receive(packet, netif, toGroup);
+    else if (type === ETHERTYPE_ARP) this.ipv4.arp.receive(packet, netif);
     else this.drop(packet, 'UNHANDLED_PROTO');
   }
 
@@ -286,7 +307,7 @@ export class IpLayer implements NetifOwner {
     const index = this.interfaces.list.length + 1;
     const netif = new Netif(this.host, this, index, name, link, index === LOOPBACK_INDEX);
     this.interfaces.list.push(netif);
-    this.router.changed();
+    this.interfaces.changed();
     return netif;
   }
 
@@ -300,28 +321,20 @@ export class IpLayer implements NetifOwner {
     this.onRoom();
   }
 
-  addressAdded(netif: Netif, { address, prefixLength }: NetifAddress): void {
+  addressAdded(netif: Netif, entry: NetifAddress): void {
     this.host.refreshNow();
-    this.router.changed();
-    if (netif.isLoopback || address.family !== AF_INET) return;
-    if (prefixLength < 32) this.routes.addOnLink(netif.index, address, prefixLength);
-    if (this.host.sysctl.arp_notify) this.arp.announce(netif, address);
+    this.familyOf(entry.address).addressAdded(netif, entry);
   }
 
-  addressRemoved(netif: Netif, { address }: NetifAddress): void {
+  addressRemoved(netif: Netif, entry: NetifAddress): void {
     this.host.refreshNow();
-    this.routes.removeWhere(
-      entry => entry.netif === netif.index && entry.source !== null && entry.source.equals(address),
-    );
-    this.router.changed();
+    this.familyOf(entry.address).addressRemoved(netif, entry);
   }
 
   changed(netif: Netif): void {
     this.host.refreshNow();
-    if (!netif.up || !netif.hasCarrier) this.arp.neighbors.flush(netif, !netif.up);
-    this.router.changed();
-    if (netif.up && netif.hasCarrier && this.host.sysctl.arp_notify) {
-      for (const { address } of netif.addresses) if (!netif.isLoopback) this.arp.announce(netif, address);
-    }
+    this.interfaces.changed();
+    this.ipv4.changed(netif);
+    this.ipv6.changed(netif);
   }
 }

@@ -45,11 +45,13 @@ import {
   ADDRESS_THIS_NETWORK,
   type CachedAddress,
 } from './address-cache.ts';
-import { segmentCount } from './gso.ts';
+import { IPV4_FRAGMENTS } from './fragment-format.ts';
+import { segmentCount, wireLength } from './gso.ts';
+import { withHeadroom } from './headroom.ts';
 import type { Icmp4 } from './icmp4.ts';
 import type { Interfaces } from './interfaces.ts';
-import { type Ipv4Output, wireLength } from './ipv4-output.ts';
-import { LINK_HEADER_MAX, type Netif } from './netif.ts';
+import type { Ipv4Output } from './ipv4-output.ts';
+import type { Netif } from './netif.ts';
 import { Reassembly } from './reassembly.ts';
 import type { Router } from './router.ts';
 
@@ -81,7 +83,7 @@ export class Ipv4Input {
     this.output = output;
     this.icmp = icmp;
     this.transports = transports;
-    this.reassembly = new Reassembly(host, {
+    this.reassembly = new Reassembly(host, IPV4_FRAGMENTS, {
       timedOut: first => {
         if (first !== null) icmp.sendError(first, ICMP4_TIME_EXCEEDED, ICMP4_REASSEMBLY_EXCEEDED, 0);
       },
@@ -217,35 +219,13 @@ export class Ipv4Input {
     }
     decrementIpv4Ttl(view, l3);
     Ip.ForwDatagrams++;
-    const roomy = this.withHeadroom(packet);
-    if (roomy !== null) this.output.forward(roomy, route);
-  }
-
-  /** The packet itself when another link's header fits in front of it, else a copy; null when the pool is empty. */
-  private withHeadroom(packet: Packet): Packet | null {
-    packet.start = packet.l3;
-    if (packet.l3 >= LINK_HEADER_MAX) return packet;
-    const { host } = this;
-    const copy = host.pool.take(packet.length);
-    if (copy === null) {
-      host.mib.Ip.InDiscards++;
+    const roomy = withHeadroom(packet, host.pool);
+    if (roomy !== null) {
+      this.output.forward(roomy, route);
+    } else {
+      Ip.InDiscards++;
       this.drop(packet, 'NOMEM');
-      return null;
     }
-    const shift = copy.start - packet.l3;
-    copy.bytes.set(packet.bytes.subarray(packet.l3, packet.end), copy.start);
-    copy.end = packet.end + shift;
-    copy.l3 = copy.start;
-    copy.l4 = packet.l4 + shift;
-    copy.src = packet.src;
-    copy.dst = packet.dst;
-    copy.protocol = packet.protocol;
-    copy.gsoSize = packet.gsoSize;
-    copy.checksumState = packet.checksumState;
-    copy.checksumOffset = packet.checksumOffset;
-    copy.mark = packet.mark;
-    packet.release();
-    return copy;
   }
 
   /** Options are skipped, but must be well formed; source routes are not followed (RFC 7126 section 3.5). */

@@ -16,12 +16,11 @@ import {
   ipv4DontFragment,
   ipv4HeaderLength,
 } from '../wire/ipv4.ts';
-import { tcpHeaderLength } from '../wire/tcp.ts';
 import { fragmentDataSize, makeFragment } from './fragment.ts';
-import { segmentCount } from './gso.ts';
+import { segmentCount, wireLength } from './gso.ts';
 import type { Interfaces } from './interfaces.ts';
+import type { IpRoute } from './ip-route.ts';
 import type { NeighborTable } from './neighbor.ts';
-import type { IpRoute } from './router.ts';
 
 /** log2 of the counters of IP ids. */
 const ID_BITS = 11;
@@ -59,7 +58,8 @@ export class Ipv4Output {
     host.mib.Ip.OutRequests++;
     if (length > IPV4_MAX_LENGTH) return this.tooBig(packet);
     const id = this.nextId(destination, segmentCount(packet));
-    const { tos, ttl } = options;
+    const { tos } = options;
+    const ttl = options.ttl < 0 ? host.sysctl.ip_default_ttl : options.ttl;
     const dontFragment = options.dontFragment && (!route.narrow || options.ignorePathMtu === true);
     emitIpv4(packet.view, l3, tos, length, id, dontFragment, ttl, protocol, source.w3, destination.w3);
     packet.start = packet.l3 = l3;
@@ -163,11 +163,4 @@ export class Ipv4Output {
     packet.release();
     return result;
   }
-}
-
-/** Bytes of the largest IP packet that this becomes on the wire: one segment of it when it is a super-segment. */
-export function wireLength(packet: Packet): number {
-  const { l3, l4, end, gsoSize } = packet;
-  if (gsoSize === 0) return end - l3;
-  return Math.min(end, l4 + tcpHeaderLength(packet.view, l4) + gsoSize) - l3;
 }

@@ -25,17 +25,35 @@ export type NeighborState =
   | 'FAILED'
   | 'PERMANENT';
 
-/** A hardware address is not replaced by one that comes within this time of it. Linux's locktime, in microseconds. */
-const LOCK_TIME_US = 1_000_000;
 /** A neighbour that was used within this time keeps its place in a full table (as in Linux), in microseconds. */
 const IN_USE_US = 5_000_000;
 
 /** How a neighbour is asked, and who hears when it does not answer. */
 export interface NeighborProtocol {
+  /** In the drops it reports. */
+  readonly layer: 'arp' | 'ndp';
+  /** A hardware address is not replaced by one that comes within this time of it. Linux's locktime. */
+  readonly lockTimeUs: number;
+  /** Microseconds between two solicitations on an interface. */
+  retransUs(netif: Netif): number;
+  /** Microseconds, on average, that a neighbour on an interface is taken to be reachable. */
+  reachableUs(netif: Netif): number;
   /** Asks for the neighbour's hardware address: by broadcast, or at the one that is known. */
   solicit(neighbor: Neighbor, unicast: boolean): void;
   /** Takes a packet that waited for a neighbour that did not answer. */
   unreachable(packet: Packet): void;
+  /** A neighbour does not answer, or one that did not has told its hardware address. */
+  changed(neighbor: Neighbor): void;
+}
+
+/** What a neighbour advertisement says (RFC 4861 section 4.4). */
+export interface Advertisement {
+  /** The hardware address, in two parts; null for both when it was left out. */
+  readonly macHigh: number | null;
+  readonly macLow: number | null;
+  readonly router: boolean;
+  readonly solicited: boolean;
+  readonly override: boolean;
 }
 
 /** One neighbour on one interface. */
@@ -51,6 +69,8 @@ export class Neighbor implements Timer {
   probes = 0;
   /** Whether it was dropped from the table: whoever holds it must look it up again. */
   dead = false;
+  /** Whether it says that it is a router (IPv6). */
+  isRouter = false;
   /** Whether a packet was ever sent to it; nobody but ourselves can bring that about. */
   used = false;
   /** When it was last used (or made), confirmed and changed, in microseconds. */
@@ -109,7 +129,7 @@ export class Neighbor implements Timer {
     if (this.state === 'PERMANENT') return;
     const { nowUs } = this.host;
     const changed = !this.isValid || macHigh !== this.macHigh || macLow !== this.macLow;
-    if (changed && this.isValid && nowUs - this.updatedUs < LOCK_TIME_US) return;
+    if (changed && this.isValid && nowUs - this.updatedUs < this.protocol.lockTimeUs) return;
     if (!changed && !solicited) return;
     if (changed) {
       this.macHigh = macHigh;
@@ -119,6 +139,44 @@ export class Neighbor implements Timer {
     if (solicited) this.confirmedUs = nowUs;
     this.become(solicited ? 'REACHABLE' : 'STALE');
     this.flush();
+  }
+
+  /**
+   * A neighbour advertisement came, asked for or not: RFC 4861 section 7.2.5. Another hardware address than the one
+   * that is known is believed only if it says that it overrides.
+   */
+  advertised({ macHigh, macLow, router, solicited, override }: Advertisement): void {
+    if (this.state === 'PERMANENT') return;
+    const known = this.isValid;
+    if (!known && (macHigh === null || macLow === null)) return;
+    const differs =
+      macHigh !== null && macLow !== null && (!known || macHigh !== this.macHigh || macLow !== this.macLow);
+    if (known && differs && !override) {
+      if (this.state === 'REACHABLE') this.become('STALE');
+      return;
+    }
+    this.isRouter = router;
+    if (differs && macHigh !== null && macLow !== null) {
+      this.macHigh = macHigh;
+      this.macLow = macLow;
+      this.updatedUs = this.host.nowUs;
+    }
+    if (solicited) this.confirmedUs = this.host.nowUs;
+    if (solicited) this.become('REACHABLE');
+    else if (differs) this.become('STALE');
+    this.flush();
+  }
+
+  /** The first packet that waits, or null: what its question is about. */
+  get firstQueued(): Packet | null {
+    return this.waiting.at(0) ?? null;
+  }
+
+  /** Asks at once, if it is being asked for: something that was in the way is gone. */
+  askNow(): void {
+    if (this.state !== 'INCOMPLETE') return;
+    this.probes = 0;
+    this.ask();
   }
 
   /** Sets the hardware address for good. */
@@ -150,7 +208,7 @@ export class Neighbor implements Timer {
     this.dead = true;
     this.host.timers.delete(this);
     for (let packet = this.waiting.shift(); packet !== undefined; packet = this.waiting.shift()) {
-      this.host.dropped('arp', 'NEIGH_DEAD', this.address.toString());
+      this.host.dropped(this.protocol.layer, 'NEIGH_DEAD', this.address.toString());
       packet.release();
     }
   }
@@ -172,7 +230,7 @@ export class Neighbor implements Timer {
     const limit = Math.max(1, host.sysctl.unres_qlen);
     if (waiting.length >= limit) {
       // The oldest goes: it is the one most likely to have been given up by its sender.
-      host.dropped('arp', 'NEIGH_QUEUEFULL', this.address.toString());
+      host.dropped(this.protocol.layer, 'NEIGH_QUEUEFULL', this.address.toString());
       waiting.shift()?.release();
     }
     waiting.push(packet);
@@ -182,7 +240,7 @@ export class Neighbor implements Timer {
   private ask(): void {
     this.probes++;
     const { host } = this;
-    host.timers.set(this, host.nowUs + host.sysctl.retrans_time_ms * 1000);
+    host.timers.set(this, host.nowUs + this.protocol.retransUs(this.netif));
     this.protocol.solicit(this, this.state === 'PROBE');
   }
 
@@ -201,7 +259,7 @@ export class Neighbor implements Timer {
     for (let left = this.waiting.length; left > 0; left--) {
       const packet = this.waiting.shift();
       if (packet === undefined) return;
-      this.host.dropped('arp', 'NEIGH_FAILED', this.address.toString());
+      this.host.dropped(this.protocol.layer, 'NEIGH_FAILED', this.address.toString());
       this.protocol.unreachable(packet);
     }
   }
@@ -220,14 +278,16 @@ export class Neighbor implements Timer {
     this.state = state;
     host.timers.delete(this);
     if (state === 'REACHABLE') {
-      const base = host.sysctl.base_reachable_time_ms * 1000;
+      const base = this.protocol.reachableUs(this.netif);
       // 0.5 .. 1.5 of it, so that hosts that learned of each other together do not ask together (RFC 4861 6.3.2).
       this.reachableUs = Math.floor(base / 2 + ((host.random32() >>> 0) / 0x100000000) * base);
       host.timers.set(this, this.confirmedUs + this.reachableUs);
     } else if (state === 'DELAY') {
       host.timers.set(this, host.nowUs + host.sysctl.delay_first_probe_time * 1e6);
     }
-    if (from !== state) traceNeighbor(this.netif, this.address, this.mac, from, state);
+    if (from === state) return;
+    traceNeighbor(this.netif, this.address, this.mac, from, state);
+    if (from === 'FAILED' || state === 'FAILED') this.protocol.changed(this);
   }
 
   private traceLength(): void {
@@ -246,7 +306,7 @@ export function traceNeighbor(netif: Netif, address: IpAddress, mac: string, fro
     atUs: host.nowUs,
     host: host.name,
     netif: netif.name,
-    address: address.toString(),
+    address: address.withZone(0).toString(),
     mac,
     from,
     to,

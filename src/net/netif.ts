@@ -1,12 +1,15 @@
-import { EADDRNOTAVAIL, EEXIST, EINVAL, ENETDOWN } from '../base/errno.ts';
+import { EACCES, EADDRNOTAVAIL, EEXIST, EINVAL, ENETDOWN } from '../base/errno.ts';
 import { Ring } from '../base/ring.ts';
 import type { Host } from '../core/host.ts';
 import type { Link, LinkPort } from '../core/link.ts';
 import type { Packet } from '../core/packet.ts';
 import { AF_INET, IpAddress } from '../wire/address.ts';
 import { ETHERNET_HEADER_LENGTH, emitEthernet, macHigh, macLow } from '../wire/ethernet.ts';
+import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import { emitVlan, VLAN_ID_NONE, VLAN_TAG_LENGTH, VLAN_TYPE } from '../wire/vlan.ts';
 import { Egress } from './egress.ts';
+import { Ipv6Address } from './ipv6-address.ts';
+import type { Ipv6Netif } from './ipv6-netif.ts';
 import { tracePacket, traceQueue } from './packet-trace.ts';
 
 /** Bytes of the longest link header that is written in front of an IP packet. */
@@ -48,8 +51,10 @@ export class Netif implements LinkPort {
   readonly egress: Egress;
   /** What was received, in the words of /proc/net/dev. */
   readonly stats = { packets: 0, bytes: 0, dropped: 0 };
-  /** Multicast groups joined, as 32-bit words; 224.0.0.1 needs no joining. */
+  /** IPv4 multicast groups joined, as 32-bit words; 224.0.0.1 needs no joining. */
   readonly groups = new Set<number>();
+  /** The interface's IPv6; null while it has none. Written by the IP layer. */
+  ipv6: Ipv6Netif | null = null;
   /** The 802.1Q VLAN this interface is in; 0 for untagged frames. */
   vlan = VLAN_ID_NONE;
   /** Whether there is a cable. */
@@ -105,13 +110,25 @@ export class Netif implements LinkPort {
     this.owner.changed(this);
   }
 
-  /** Assigns an address. 0, -EINVAL (not a host address, or a bad prefix), -EEXIST. */
+  /**
+   * Assigns an address. 0, -EINVAL (not a host address, or a bad prefix; IPv6 on a link under 1280 bytes), -EEXIST,
+   * -EACCES (disable_ipv6). An IPv6 address may be used once duplicate address detection allows it.
+   */
   addAddress(address: IpAddress, prefixLength: number): number {
     const bits = address.byteLength * 8;
     if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > bits) return -EINVAL;
     if (address.isUnspecified || address.isMulticast || address.isLimitedBroadcast) return -EINVAL;
-    if (this.entries.some(entry => entry.address.equals(address))) return -EEXIST;
-    const entry = { address, prefixLength, broadcast: subnetBroadcast(address, prefixLength) };
+    if (address.family === AF_INET) {
+      return this.addEntry({ address, prefixLength, broadcast: subnetBroadcast(address, prefixLength) });
+    }
+    if (this.host.sysctl.disable_ipv6) return -EACCES;
+    if (this.mtu < IPV6_MIN_MTU || address.isMapped) return -EINVAL;
+    return this.addEntry(new Ipv6Address(address.withZone(this.index), prefixLength, 'manual'));
+  }
+
+  /** Assigns an address that is known to be good. 0 or -EEXIST. */
+  addEntry(entry: NetifAddress): number {
+    if (this.entries.some(other => other.address.equals(entry.address))) return -EEXIST;
     this.entries = [...this.entries, entry];
     this.owner.addressAdded(this, entry);
     return 0;
@@ -119,14 +136,15 @@ export class Netif implements LinkPort {
 
   /** Takes an address away. 0 or -EADDRNOTAVAIL. */
   removeAddress(address: IpAddress): number {
-    const entry = this.entries.find(other => other.address.equals(address));
+    const scoped = address.withZone(this.index);
+    const entry = this.entries.find(other => other.address.equals(scoped));
     if (entry === undefined) return -EADDRNOTAVAIL;
     this.entries = this.entries.filter(other => other !== entry);
     this.owner.addressRemoved(this, entry);
     return 0;
   }
 
-  /** The address to use as source towards `target`: the one whose subnet holds it, else the first; null without any. */
+  /** The IPv4 address to use as source towards `target`: the one whose subnet holds it, else the first, else null. */
   sourceFor(target: IpAddress): IpAddress | null {
     let first: IpAddress | null = null;
     for (const { address, prefixLength } of this.entries) {

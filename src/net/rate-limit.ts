@@ -11,10 +11,19 @@ interface Bucket {
   atUs: number;
 }
 
-/** Whether one more ICMP error may be sent: a bucket of tokens for all, one for each target (RFC 1812 4.3.2.8). */
+/** Where what was not sent is counted. */
+export interface RateLimitCounters {
+  OutRateLimitGlobal: number;
+  OutRateLimitHost: number;
+}
+
+/**
+ * Whether one more ICMP error may be sent: a bucket of tokens for all, of both families, and one for each target (RFC
+ * 1812 section 4.3.2.8, RFC 4443 section 2.4).
+ */
 export class IcmpRateLimit {
   private readonly host: Host;
-  private readonly targets = new Map<number, Bucket>();
+  private readonly targets = new Map<number | string, Bucket>();
   private tokens: number;
   private filledUs: number;
 
@@ -24,15 +33,14 @@ export class IcmpRateLimit {
     this.filledUs = host.nowUs;
   }
 
-  /** Takes a token for a message to the IPv4 address `target`; false when there is none. */
-  take(target: number): boolean {
-    const { Icmp } = this.host.mib;
+  /** Takes a token for a message to `target`, an IPv4 address or an IPv6 network; false when there is none. */
+  take(target: number | string, counters: RateLimitCounters): boolean {
     if (!this.fillGlobal()) {
-      Icmp.OutRateLimitGlobal++;
+      counters.OutRateLimitGlobal++;
       return false;
     }
     if (!this.takeFromTarget(target)) {
-      Icmp.OutRateLimitHost++;
+      counters.OutRateLimitHost++;
       return false;
     }
     this.tokens--;
@@ -49,7 +57,7 @@ export class IcmpRateLimit {
     return this.tokens > 0;
   }
 
-  private takeFromTarget(target: number): boolean {
+  private takeFromTarget(target: number | string): boolean {
     const { nowUs, sysctl } = this.host;
     const priceUs = sysctl.icmp_ratelimit * 1000;
     if (priceUs === 0) return true;
@@ -61,7 +69,7 @@ export class IcmpRateLimit {
     return true;
   }
 
-  private bucket(target: number): Bucket {
+  private bucket(target: number | string): Bucket {
     const found = this.targets.get(target);
     if (found !== undefined) return found;
     if (this.targets.size >= TARGETS_MAX) {

@@ -1,23 +1,13 @@
 /**
- * Putting fragments together again (RFC 791 section 3.2, RFC 815), with the policy of RFC 5722 for overlaps: they
- * have no honest cause, so they cost the whole datagram. What came twice is ignored.
+ * Putting fragments together again (RFC 791 section 3.2, RFC 815, RFC 8200 section 4.5), with the policy of RFC 5722
+ * for overlaps: they have no honest cause, so they cost the whole datagram. What came twice is ignored.
  * @module
  */
 import type { Host } from '../core/host.ts';
 import { HEADROOM, type Packet } from '../core/packet.ts';
 import type { Timer } from '../core/timers.ts';
 import type { DropReason } from '../trace/events.ts';
-import {
-  fillIpv4Checksum,
-  IPV4_MAX_LENGTH,
-  ipv4FragmentOffset,
-  ipv4Id,
-  ipv4MoreFragments,
-  ipv4Tos,
-  setIpv4Fragment,
-  setIpv4Tos,
-  setIpv4TotalLength,
-} from '../wire/ipv4.ts';
+import type { FragmentFormat } from './fragment-format.ts';
 
 const ECN_MASK = 3;
 const ECN_CE = 3;
@@ -70,17 +60,19 @@ class Datagram implements Timer {
 /** What became of a fragment that was put to its datagram. */
 type Placement = 'kept' | 'duplicate' | 'bad';
 
-/** The incomplete IPv4 datagrams of one host. */
+/** The incomplete datagrams of one host and one family. */
 export class Reassembly {
   private readonly host: Host;
+  private readonly format: FragmentFormat;
   private readonly listener: ReassemblyListener;
   private readonly datagrams = new Map<string, Datagram>();
   private readonly senders = new Map<string, Sender>();
   /** Bytes that all fragments hold. */
   memory = 0;
 
-  constructor(host: Host, listener: ReassemblyListener) {
+  constructor(host: Host, format: FragmentFormat, listener: ReassemblyListener) {
     this.host = host;
+    this.format = format;
     this.listener = listener;
   }
 
@@ -92,7 +84,7 @@ export class Reassembly {
   /** Takes a fragment (l3, l4, src, dst, protocol and end are set). Returns the whole datagram once it is complete. */
   add(fragment: Packet): Packet | null {
     const { host } = this;
-    host.mib.Ip.ReasmReqds++;
+    this.format.counters(host).ReasmReqds++;
     this.makeRoom();
     const datagram = this.find(fragment);
     if (this.tooFar(datagram)) {
@@ -114,7 +106,7 @@ export class Reassembly {
 
   private find(fragment: Packet): Datagram {
     const senderKey = `${fragment.src} ${fragment.dst}`;
-    const key = `${senderKey} ${ipv4Id(fragment.view, fragment.l3)} ${fragment.protocol}`;
+    const key = `${senderKey} ${this.format.key(fragment)}`;
     const found = this.datagrams.get(key);
     if (found !== undefined) return found;
     const { host } = this;
@@ -123,7 +115,7 @@ export class Reassembly {
     this.senders.set(senderKey, sender);
     const made = new Datagram(key, senderKey, sender, late => this.timeOut(late));
     this.datagrams.set(key, made);
-    host.timers.set(made, host.nowUs + host.sysctl.ipfrag_time * 1e6);
+    host.timers.set(made, host.nowUs + this.format.timeUs(host));
     return made;
   }
 
@@ -132,18 +124,19 @@ export class Reassembly {
     const count = ++datagram.sender.fragments;
     const distance = count - datagram.atCount;
     datagram.atCount = count;
-    const limit = this.host.sysctl.ipfrag_max_dist;
+    const limit = this.format.distanceMax(this.host);
     return limit > 0 && datagram.parts.length > 0 && distance > limit;
   }
 
   private place(datagram: Datagram, fragment: Packet): Placement {
-    const { view, l3, l4 } = fragment;
-    const isLast = !ipv4MoreFragments(view, l3);
-    const offset = ipv4FragmentOffset(view, l3);
+    const { format } = this;
+    const { l4 } = fragment;
+    const isLast = !format.more(fragment);
+    const offset = format.offset(fragment);
     // All but the last are a multiple of 8 long; what is over could not be continued.
     if (!isLast) fragment.end -= (fragment.end - l4) & 7;
     const end = offset + fragment.end - l4;
-    if (end === offset || end + (l4 - l3) > IPV4_MAX_LENGTH) return this.bad('IP_INHDR');
+    if (end === offset || end + format.headerLength(fragment) > format.lengthMax) return this.bad('IP_INHDR');
     if (isLast) {
       if (end < datagram.farthest || (datagram.total >= 0 && datagram.total !== end))
         return this.bad('IP_INHDR');
@@ -157,10 +150,10 @@ export class Reassembly {
   private insert(datagram: Datagram, fragment: Packet, offset: number, end: number): Placement {
     const { parts } = datagram;
     let at = parts.length;
-    while (at > 0 && endOf(parts[at - 1] as Packet) > offset) at--;
+    while (at > 0 && this.endOf(parts[at - 1] as Packet) > offset) at--;
     const next = parts[at];
-    if (next !== undefined && offsetOf(next) < end) {
-      if (covered(parts, at, offset, end)) {
+    if (next !== undefined && this.format.offset(next) < end) {
+      if (this.isDuplicate(parts, at, offset, end)) {
         this.host.dropped('ip', 'DUP_FRAG');
         return 'duplicate';
       }
@@ -182,10 +175,10 @@ export class Reassembly {
 
   /** Copies the parts into one packet, with the first part's header. */
   private complete(datagram: Datagram): Packet | null {
-    const { host } = this;
+    const { host, format } = this;
     const { parts, total } = datagram;
     const first = parts[0] as Packet;
-    const headerLength = first.l4 - first.l3;
+    const headerLength = format.headerLength(first);
     const whole = host.pool.take(headerLength + total);
     if (whole === null) {
       host.dropped('ip', 'NOMEM');
@@ -193,11 +186,11 @@ export class Reassembly {
       return null;
     }
     const l4 = HEADROOM + headerLength;
-    whole.bytes.set(first.bytes.subarray(first.l3, first.l4), HEADROOM);
+    whole.bytes.set(first.bytes.subarray(first.l3, first.l3 + headerLength), HEADROOM);
     let ecn = 0;
     for (const part of parts) {
-      whole.bytes.set(part.bytes.subarray(part.l4, part.end), l4 + offsetOf(part));
-      if ((ipv4Tos(part.view, part.l3) & ECN_MASK) === ECN_CE) ecn = ECN_CE;
+      whole.bytes.set(part.bytes.subarray(part.l4, part.end), l4 + format.offset(part));
+      if ((format.tos(part) & ECN_MASK) === ECN_CE) ecn = ECN_CE;
     }
     whole.l3 = HEADROOM;
     whole.l4 = l4;
@@ -209,21 +202,18 @@ export class Reassembly {
     whole.netif = first.netif;
     whole.mark = first.mark;
     // Congestion that any part met was met by the whole (RFC 3168 section 5.3).
-    setIpv4Tos(whole.view, HEADROOM, ipv4Tos(whole.view, HEADROOM) | ecn);
-    setIpv4TotalLength(whole.view, HEADROOM, headerLength + total);
-    setIpv4Fragment(whole.view, HEADROOM, 0, false, false);
-    fillIpv4Checksum(whole.view, HEADROOM);
-    host.mib.Ip.ReasmOKs++;
+    format.finish(whole, first, format.tos(first) | ecn);
+    format.counters(host).ReasmOKs++;
     this.drop(datagram);
     return whole;
   }
 
   private timeOut(datagram: Datagram): void {
     const { host } = this;
-    host.mib.Ip.ReasmTimeout++;
+    this.format.counters(host).ReasmTimeout++;
     host.dropped('ip', 'FRAG_REASM_TIMEOUT');
     const first = datagram.parts[0];
-    this.listener.timedOut(first !== undefined && offsetOf(first) === 0 ? first : null);
+    this.listener.timedOut(first !== undefined && this.format.offset(first) === 0 ? first : null);
     this.fail(datagram);
   }
 
@@ -234,14 +224,14 @@ export class Reassembly {
   private makeRoom(): void {
     const { host } = this;
     for (const oldest of this.datagrams.values()) {
-      if (this.memory <= host.sysctl.ipfrag_high_thresh) return;
+      if (this.memory <= this.format.memoryMax(host)) return;
       host.dropped('ip', 'NOMEM', 'fragment');
       this.fail(oldest);
     }
   }
 
   private fail(datagram: Datagram): void {
-    this.host.mib.Ip.ReasmFails++;
+    this.format.counters(this.host).ReasmFails++;
     this.drop(datagram);
   }
 
@@ -253,23 +243,23 @@ export class Reassembly {
     for (const part of datagram.parts) part.release();
     datagram.parts.length = 0;
   }
-}
 
-function offsetOf(part: Packet): number {
-  return ipv4FragmentOffset(part.view, part.l3);
-}
-
-function endOf(part: Packet): number {
-  return offsetOf(part) + part.end - part.l4;
-}
-
-/** Whether the parts from index `at` on hold [offset, end) without a gap. */
-function covered(parts: readonly Packet[], at: number, offset: number, end: number): boolean {
-  let reached = offset;
-  for (let i = at; i < parts.length && reached < end; i++) {
-    const part = parts[i] as Packet;
-    if (offsetOf(part) > reached) return false;
-    reached = endOf(part);
+  private endOf(part: Packet): number {
+    return this.format.offset(part) + part.end - part.l4;
   }
-  return reached >= end;
+
+  /** Whether [offset, end) came before: in one piece as it is now, or (IPv4) in any. */
+  private isDuplicate(parts: readonly Packet[], at: number, offset: number, end: number): boolean {
+    if (this.format.strict) {
+      const known = parts[at] as Packet;
+      return this.format.offset(known) === offset && this.endOf(known) === end;
+    }
+    let reached = offset;
+    for (let i = at; i < parts.length && reached < end; i++) {
+      const part = parts[i] as Packet;
+      if (this.format.offset(part) > reached) return false;
+      reached = this.endOf(part);
+    }
+    return reached >= end;
+  }
 }

@@ -1,5 +1,5 @@
 import { EEXIST, EINVAL, ENETUNREACH, ENOENT } from '../base/errno.ts';
-import { AF_INET, ANY_V4, IpAddress } from '../wire/address.ts';
+import { AF_INET, ANY_V4, ANY_V6, IpAddress } from '../wire/address.ts';
 
 /** A line of the routing table. */
 export interface RouteEntry {
@@ -13,8 +13,8 @@ export interface RouteEntry {
   readonly metric: number;
   /** The source address to prefer; null leaves it to the interface. */
   readonly source: IpAddress | null;
-  /** 'kernel' when it came with an address, 'static' when it was added. */
-  readonly protocol: 'kernel' | 'static';
+  /** 'kernel' when it came with an address, 'ra' when a router told of it, 'static' when it was added. */
+  readonly protocol: 'kernel' | 'ra' | 'static';
 }
 
 /** What `RouteTable.add` takes: an entry whose interface may be left to the table when there is a gateway. */
@@ -46,9 +46,10 @@ export class RouteTable {
 
   /** Adds a route. 0, -EINVAL, -EEXIST, or -ENETUNREACH when the gateway is not on a link of ours. */
   add(spec: RouteSpec): number {
-    const { destination, prefixLength, metric = 0, source = null, gateway = null } = spec;
+    const { destination, prefixLength, metric = 0, source = null } = spec;
+    const gateway = spec.gateway?.withZone(spec.gateway.zone || (spec.netif ?? 0)) ?? null;
     if (prefixLength < 0 || prefixLength > destination.byteLength * 8) return -EINVAL;
-    let netif = spec.netif ?? 0;
+    let netif = spec.netif ?? gateway?.zone ?? 0;
     if (gateway !== null) {
       const link = this.onLink(gateway, netif);
       if (link === null) return -ENETUNREACH;
@@ -60,7 +61,7 @@ export class RouteTable {
 
   /** Adds the route to everywhere else, by `gateway`. As `add`. */
   addDefault(gateway: IpAddress, metric = 0): number {
-    const destination = gateway.family === AF_INET ? ANY_V4 : IpAddress.v6(0, 0, 0, 0);
+    const destination = gateway.family === AF_INET ? ANY_V4 : ANY_V6;
     return this.add({ destination, prefixLength: 0, gateway, metric });
   }
 
@@ -68,6 +69,11 @@ export class RouteTable {
   addOnLink(netif: number, address: IpAddress, prefixLength: number): number {
     const entry = { destination: address, prefixLength, netif, source: address };
     return this.insert({ ...entry, gateway: null, metric: 0, protocol: 'kernel' });
+  }
+
+  /** Adds a route that comes and goes by itself. 0 or -EEXIST. */
+  addAutomatic(entry: Omit<RouteEntry, 'source'>): number {
+    return this.insert({ ...entry, source: null });
   }
 
   /** Removes the first route to exactly this prefix, and by this gateway if one is given. 0 or -ENOENT. */

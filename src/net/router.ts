@@ -1,98 +1,38 @@
 /**
- * Finds where packets for a destination go: the outgoing interface, the next hop, the source address and the path's
- * MTU. What it found stays good while `generation` stays the same.
+ * Finds where IPv4 packets for a destination go: the outgoing interface, the next hop, the source address and the
+ * path's MTU. What it found stays good while `Interfaces.generation` stays the same.
  * @module
  */
 import { EADDRNOTAVAIL, EINVAL, ENETDOWN, ENETUNREACH } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
 import type { Route } from '../core/network.ts';
-import { Alarm } from '../core/timers.ts';
 import { AF_INET, ANY_V4, type IpAddress, LOOPBACK_V4 } from '../wire/address.ts';
 import { IPV4_MAX_LENGTH } from '../wire/ipv4.ts';
 import { ADDRESS_BROADCAST, ADDRESS_LOCAL, ADDRESS_LOOPBACK, ADDRESS_MULTICAST } from './address-cache.ts';
 import { type Interfaces, LOOPBACK_INDEX } from './interfaces.ts';
-import type { Neighbor } from './neighbor.ts';
+import { IpRoute } from './ip-route.ts';
 import type { Netif } from './netif.ts';
-import { type RouteEntry, RouteTable } from './route-table.ts';
+import { PathMtus } from './path-mtu.ts';
+import type { RouteEntry, RouteTable } from './route-table.ts';
 
 /** Destinations whose route is remembered. */
 const CACHE_MAX = 4096;
-/** Destinations whose path MTU is remembered. */
-const PMTU_MAX = 1024;
 
-/** A Route with what the IP layer needs to send by it. */
-export class IpRoute implements Route {
-  readonly destination: IpAddress;
-  readonly source: IpAddress;
-  readonly nextHop: IpAddress;
-  readonly netif: number;
-  readonly mtu: number;
-  readonly gsoMaxSize: number;
-  readonly kind: Route['kind'];
-  readonly generation: number;
-  /** The path is narrower than `mtu`, so that routers must be allowed to cut (Linux: the metric is locked). */
-  narrow = false;
-  /** The outgoing interface. */
-  readonly out: Netif;
-  /** The next hop's entry in the neighbour table, once looked up. */
-  neighbor: Neighbor | null = null;
-
-  constructor(
-    destination: IpAddress,
-    source: IpAddress,
-    nextHop: IpAddress,
-    out: Netif,
-    mtu: number,
-    gsoMaxSize: number,
-    kind: Route['kind'],
-    generation: number,
-  ) {
-    this.destination = destination;
-    this.source = source;
-    this.nextHop = nextHop;
-    this.netif = out.index;
-    this.out = out;
-    this.mtu = mtu;
-    this.gsoMaxSize = gsoMaxSize;
-    this.kind = kind;
-    this.generation = generation;
-  }
-}
-
-/** What was learned of a path: its MTU, until when. */
-interface PathMtu {
-  readonly mtu: number;
-  /** Said to be even narrower than the smallest path MTU that is believed. */
-  readonly narrow: boolean;
-  readonly untilUs: number;
-}
-
-/** Routes, as the transports and the forwarding see them. */
+/** IPv4 routes, as the transports and the forwarding see them. */
 export class Router {
-  readonly table: RouteTable;
-  /** Changes whenever what `route` returned before may be wrong. */
-  generation = 1;
-  private readonly host: Host;
+  private readonly table: RouteTable;
   private readonly interfaces: Interfaces;
   /** Results for a destination alone, with no source and no interface asked for. */
   private readonly cache = new Map<number, IpRoute>();
-  private readonly pathMtus = new Map<number, PathMtu>();
-  private readonly expiry = new Alarm(() => this.expirePathMtus());
+  private readonly pathMtus: PathMtus;
+  private readonly leastMtu: () => number;
 
-  constructor(host: Host, interfaces: Interfaces) {
-    this.host = host;
+  constructor(host: Host, interfaces: Interfaces, table: RouteTable) {
+    this.table = table;
     this.interfaces = interfaces;
-    this.table = new RouteTable(
-      () => this.changed(),
-      index => interfaces.byIndex(index)?.up === true,
-    );
-  }
-
-  /** Addresses, interfaces or routes changed. */
-  changed(): void {
-    this.generation = (this.generation + 1) | 0;
-    this.cache.clear();
-    this.interfaces.refresh();
+    this.pathMtus = new PathMtus(host, () => interfaces.changed());
+    this.leastMtu = () => host.sysctl.min_pmtu;
+    interfaces.onChange(() => this.cache.clear());
   }
 
   /**
@@ -121,23 +61,12 @@ export class Router {
 
   /** Remembers that packets to `destination` may be `mtu` bytes long at most. It only ever lowers. */
   learnPathMtu(destination: IpAddress, mtu: number): void {
-    const { host, pathMtus } = this;
-    const known = pathMtus.get(destination.w3);
-    const believed = Math.max(mtu, host.sysctl.min_pmtu);
-    const narrow = mtu < believed;
-    if (known !== undefined && known.mtu <= believed && (known.narrow || !narrow)) return;
-    if (known === undefined && pathMtus.size >= PMTU_MAX) pathMtus.clear();
-    const untilUs = host.nowUs + host.sysctl.mtu_expires * 1e6;
-    pathMtus.set(destination.w3, { mtu: believed, narrow, untilUs });
-    if (!this.expiry.armed) host.timers.set(this.expiry, untilUs);
-    this.changed();
+    this.pathMtus.learn(destination, mtu, this.leastMtu());
   }
 
-  /** Forgets everything and stops every timer. */
+  /** Forgets what was learned and stops every timer. */
   close(): void {
-    this.host.timers.delete(this.expiry);
-    this.pathMtus.clear();
-    this.changed();
+    this.pathMtus.close();
   }
 
   private resolve(asked: IpAddress, source: IpAddress | null, netif: number): IpRoute | number {
@@ -209,10 +138,11 @@ export class Router {
     out: Netif,
     kind: Route['kind'],
   ): IpRoute {
-    const known = this.pathMtus.get(destination.w3);
+    const known = this.pathMtus.find(destination);
     // The loopback's MTU is 65536, but the length field of IPv4 ends at 65535 (Linux: IP_MAX_MTU).
     const mtu = Math.min(out.mtu, known?.mtu ?? IPV4_MAX_LENGTH, IPV4_MAX_LENGTH);
-    const made = new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, this.generation);
+    const { generation } = this.interfaces;
+    const made = new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, generation);
     made.narrow = known?.narrow === true && known.mtu <= out.mtu;
     return made;
   }
@@ -220,16 +150,5 @@ export class Router {
   private isOurs(address: IpAddress): boolean {
     const { kind } = this.interfaces.cache.lookup(address.w3);
     return address.family === AF_INET && (kind === ADDRESS_LOCAL || kind === ADDRESS_LOOPBACK);
-  }
-
-  private expirePathMtus(): void {
-    const { host, pathMtus } = this;
-    let nextUs = Number.POSITIVE_INFINITY;
-    for (const [word, { untilUs }] of pathMtus) {
-      if (untilUs <= host.nowUs) pathMtus.delete(word);
-      else nextUs = Math.min(nextUs, untilUs);
-    }
-    if (nextUs !== Number.POSITIVE_INFINITY) host.timers.set(this.expiry, nextUs);
-    this.changed();
   }
 }

@@ -22,12 +22,15 @@ export const SOCK_CLOEXEC = 0o2000000;
 
 export const IPPROTO_IP = 0;
 export { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from '../core/network.ts';
+export { IPPROTO_ICMPV6 } from '../wire/icmp6.ts';
+export const IPPROTO_IPV6 = 41;
 
 // Levels of setsockopt(2).
 export const SOL_IP = 0;
 export const SOL_SOCKET = 1;
 export const SOL_TCP = 6;
 export const SOL_UDP = 17;
+export const SOL_IPV6 = 41;
 
 // socket(7)
 export const SO_REUSEADDR = 2;
@@ -85,6 +88,19 @@ export const IP_PMTUDISC_PROBE = 3;
 export const IP_PMTUDISC_INTERFACE = 4;
 /** As INTERFACE, but fragments may be made. */
 export const IP_PMTUDISC_OMIT = 5;
+
+// ipv6(7)
+export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MTU_DISCOVER = 23;
+export const IPV6_MTU = 24;
+export const IPV6_RECVERR = 25;
+export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
+export const IPV6_RECVHOPLIMIT = 51;
+export const IPV6_HOPLIMIT = 52;
+export const IPV6_RECVTCLASS = 66;
+export const IPV6_TCLASS = 67;
 
 // ip(7): where an error of the error queue came from.
 export { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_LOCAL } from '../datagram/received.ts';

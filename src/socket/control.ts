@@ -4,8 +4,21 @@
  */
 import type { DatagramInfo, QueuedError } from '../datagram/received.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
-import type { IpAddress } from '../wire/address.ts';
-import { IP_PKTINFO, IP_RECVERR, IP_TOS, IP_TTL, SO_TIMESTAMP, SOL_IP, SOL_SOCKET } from './constants.ts';
+import { AF_INET6, type IpAddress } from '../wire/address.ts';
+import {
+  IP_PKTINFO,
+  IP_RECVERR,
+  IP_TOS,
+  IP_TTL,
+  IPV6_HOPLIMIT,
+  IPV6_PKTINFO,
+  IPV6_RECVERR,
+  IPV6_TCLASS,
+  SO_TIMESTAMP,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+} from './constants.ts';
 import type { Timeval } from './options.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
 import type { SocketOptions } from './socket.ts';
@@ -18,6 +31,14 @@ export interface InPktinfo {
   readonly ipi_spec_dst: IpAddress;
   /** The destination in its header. */
   readonly ipi_addr: IpAddress;
+}
+
+/** struct in6_pktinfo. */
+export interface In6Pktinfo {
+  /** The destination in its header. */
+  readonly ipi6_addr: IpAddress;
+  /** Index of the interface the datagram came in by. */
+  readonly ipi6_ifindex: number;
 }
 
 /** struct sock_extended_err with what SO_EE_OFFENDER points to. */
@@ -38,7 +59,7 @@ export interface SockExtendedErr {
 export interface ControlMessage {
   readonly cmsg_level: number;
   readonly cmsg_type: number;
-  readonly cmsg_data: number | Timeval | InPktinfo | SockExtendedErr;
+  readonly cmsg_data: number | Timeval | InPktinfo | In6Pktinfo | SockExtendedErr;
 }
 
 /** Where recvmsg collects what comes besides the bytes. Other receiving calls want the address alone. */
@@ -61,10 +82,24 @@ export function addControl(
     const time = { tv_sec: (info.atUs - tv_usec) / 1e6, tv_usec };
     control.push({ cmsg_level: SOL_SOCKET, cmsg_type: SO_TIMESTAMP, cmsg_data: time });
   }
+  if (info.address.family === AF_INET6) {
+    addControl6(control, options, info);
+    return;
+  }
   if (options.pktInfo)
     control.push({ cmsg_level: SOL_IP, cmsg_type: IP_PKTINFO, cmsg_data: pktinfo(info, ip) });
   if (options.recvTtl) control.push({ cmsg_level: SOL_IP, cmsg_type: IP_TTL, cmsg_data: info.ttl });
   if (options.recvTos) control.push({ cmsg_level: SOL_IP, cmsg_type: IP_TOS, cmsg_data: info.tos });
+}
+
+function addControl6(control: ControlMessage[], options: SocketOptions, info: DatagramInfo): void {
+  const add = (cmsg_type: number, cmsg_data: number | In6Pktinfo): void => {
+    control.push({ cmsg_level: SOL_IPV6, cmsg_type, cmsg_data });
+  };
+  const { destination: ipi6_addr, netif: ipi6_ifindex } = info;
+  if (options.pktInfo) add(IPV6_PKTINFO, { ipi6_addr, ipi6_ifindex });
+  if (options.recvTtl) add(IPV6_HOPLIMIT, info.ttl);
+  if (options.recvTos) add(IPV6_TCLASS, info.tos);
 }
 
 function pktinfo({ netif, destination, address }: DatagramInfo, ip: IpLayer): InPktinfo {
@@ -73,7 +108,7 @@ function pktinfo({ netif, destination, address }: DatagramInfo, ip: IpLayer): In
 }
 
 /** The control message that says what an entry of the error queue is about. */
-export function errorControl(error: QueuedError): ControlMessage {
+export function errorControl(error: QueuedError, family: number): ControlMessage {
   const { offender } = error;
   const data: SockExtendedErr = {
     ee_errno: error.errno,
@@ -84,5 +119,7 @@ export function errorControl(error: QueuedError): ControlMessage {
     ee_data: 0,
     offender: offender === null ? null : { family: offender.family, address: offender, port: 0 },
   };
+  const isV6 = error.destination.family === AF_INET6 || (offender === null && family === AF_INET6);
+  if (isV6) return { cmsg_level: SOL_IPV6, cmsg_type: IPV6_RECVERR, cmsg_data: data };
   return { cmsg_level: SOL_IP, cmsg_type: IP_RECVERR, cmsg_data: data };
 }

@@ -1,35 +1,31 @@
-import { EAGAIN, EINVAL, EMSGSIZE, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
-import { IPPROTO_ICMP } from '../core/network.ts';
+import { EAGAIN, EINVAL, EMSGSIZE, ENETUNREACH, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
+import { IPPROTO_UDP } from '../core/network.ts';
 import type { DatagramEndpoint } from '../datagram/datagram-endpoint.ts';
 import { datagramInfo, SO_EE_ORIGIN_LOCAL } from '../datagram/received.ts';
 import type { DatagramSettings, MtuDiscover } from '../datagram/settings.ts';
-import { AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM } from './constants.ts';
+import { AF_INET6, AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM } from './constants.ts';
 import { addControl, errorControl, MessageOut } from './control.ts';
-import type { Out, Sockaddr } from './sockaddr.ts';
-import {
-  DEFAULT_SOCKET_OPTIONS,
-  Socket,
-  type SocketContext,
-  type SocketOptions,
-  type TransportSettings,
-} from './socket.ts';
+import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
+import { Socket, type SocketContext, type SocketOptions, type TransportSettings } from './socket.ts';
 
 /** By IP_PMTUDISC_*; those beyond never set DF. */
 const MTU_DISCOVER: readonly MtuDiscover[] = ['dont', 'want', 'do', 'probe'];
 
-const PING_OPTIONS: SocketOptions = { ...DEFAULT_SOCKET_OPTIONS, reuseAddress: true };
+const PING_OPTIONS: Partial<SocketOptions> = { reuseAddress: true };
 
 /** A SOCK_DGRAM socket: UDP, or ICMP echo. */
 export class DgramSocket extends Socket {
   readonly endpoint: DatagramEndpoint;
   override readonly protocol: number;
 
-  /** `protocol` is IPPROTO_UDP or IPPROTO_ICMP. */
+  /** `protocol` is IPPROTO_UDP, IPPROTO_ICMP or IPPROTO_ICMPV6. */
   constructor(context: SocketContext, family: number, protocol: number) {
     super(context, family);
     this.protocol = protocol;
-    this.endpoint = (protocol === IPPROTO_ICMP ? context.ping : context.udp).open(this);
-    if (this.endpoint.settings.reuseAddress) this.options = PING_OPTIONS;
+    const layer = protocol === IPPROTO_UDP ? context.udp : context.ping;
+    this.endpoint = layer.open(this);
+    if (family === AF_INET6) this.endpoint.useIpv6(layer, this.isDualStack && protocol === IPPROTO_UDP);
+    if (this.endpoint.settings.reuseAddress) this.options = { ...this.options, ...PING_OPTIONS };
   }
 
   override get type(): number {
@@ -45,7 +41,8 @@ export class DgramSocket extends Socket {
   }
 
   override bind(address: Sockaddr): number {
-    return this.endpoint.bind(address.address, address.port);
+    if (!this.mayReach(address.address)) return -EINVAL;
+    return this.endpoint.bind(address.address.toUnmapped(), address.port);
   }
 
   override listen(): number {
@@ -61,13 +58,15 @@ export class DgramSocket extends Socket {
       this.endpoint.disconnect();
       return 0;
     }
-    return this.endpoint.connect(address.address, address.port);
+    if (!this.mayReach(address.address)) return -ENETUNREACH;
+    return this.endpoint.connect(address.address.toUnmapped(), address.port);
   }
 
   override send(bytes: Uint8Array, start: number, end: number, flags: number, to: Sockaddr | null): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (end - start > 0xffff) return -EMSGSIZE;
-    return this.endpoint.send(bytes, start, end, to?.address ?? null, to?.port ?? 0);
+    if (to !== null && !this.mayReach(to.address)) return -ENETUNREACH;
+    return this.endpoint.send(bytes, start, end, to?.address.toUnmapped() ?? null, to?.port ?? 0);
   }
 
   /** With MSG_TRUNC returns the datagram's full length, as recv(2) says. */
@@ -87,7 +86,7 @@ export class DgramSocket extends Socket {
     const length = endpoint.read(into, start, end, (flags & MSG_PEEK) !== 0, info);
     if (length < 0) return endpoint.eof ? 0 : -EAGAIN;
     if (from !== null && info !== null) {
-      from.value = { family: info.address.family, address: info.address, port: info.port };
+      from.value = sockaddrOf(this.family, info.address, info.port);
       if (from instanceof MessageOut) addControl(from.control, this.options, info, endpoint.ip);
     }
     return (flags & MSG_TRUNC) !== 0 ? length : Math.min(length, end - start);
@@ -107,11 +106,11 @@ export class DgramSocket extends Socket {
     const { data, destination: address, port, received } = error;
     const count = Math.min(data.length, end - start);
     into.set(data.subarray(0, count), start);
-    if (from !== null) from.value = { family, address, port };
+    if (from !== null) from.value = sockaddrOf(family, address, port);
     if (from instanceof MessageOut) {
       from.flags |= MSG_ERRQUEUE;
       if (error.origin !== SO_EE_ORIGIN_LOCAL) addControl(from.control, this.options, received, endpoint.ip);
-      from.control.push(errorControl(error));
+      from.control.push(errorControl(error, family));
     }
     return (flags & MSG_TRUNC) !== 0 ? data.length : count;
   }
@@ -123,12 +122,12 @@ export class DgramSocket extends Socket {
 
   override localName(): Sockaddr {
     const { localAddress, localPort } = this.endpoint;
-    return { family: this.family, address: localAddress, port: localPort };
+    return sockaddrOf(this.family, localAddress, localPort);
   }
 
   override peerName(): Sockaddr | null {
     const { remoteAddress, remotePort } = this.endpoint;
-    return remoteAddress === null ? null : { family: this.family, address: remoteAddress, port: remotePort };
+    return remoteAddress === null ? null : sockaddrOf(this.family, remoteAddress, remotePort);
   }
 
   override takeError(): number {
@@ -145,6 +144,10 @@ export class DgramSocket extends Socket {
 
   override outqNotSent(): number {
     return -EINVAL;
+  }
+
+  override get isBound(): boolean {
+    return this.endpoint.localPort !== 0;
   }
 
   override get pathMtu(): number {
@@ -166,6 +169,7 @@ export class DgramSocket extends Socket {
 
   override optionsChanged(): void {
     const { reuseAddress, reusePort, broadcast, mtuDiscover, recvErr } = this.options;
+    if (!this.isBound) this.endpoint.dualStack = this.isDualStack && this.protocol === IPPROTO_UDP;
     this.change({
       reuseAddress,
       reusePort,

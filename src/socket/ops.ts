@@ -12,7 +12,7 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
 } from '../base/errno.ts';
-import { AF_INET, AF_UNSPEC } from '../wire/address.ts';
+import { AF_INET, AF_INET6, AF_UNSPEC } from '../wire/address.ts';
 import * as C from './constants.ts';
 import { type ControlMessage, MessageOut } from './control.ts';
 import { DgramSocket } from './dgram-socket.ts';
@@ -61,12 +61,13 @@ export class Ops {
 
   socket(domain: number, type: number, protocol: number): number {
     const kind = type & ~(C.SOCK_NONBLOCK | C.SOCK_CLOEXEC);
-    if (domain !== AF_INET) return -EAFNOSUPPORT;
+    if (domain !== AF_INET && domain !== AF_INET6) return -EAFNOSUPPORT;
     if (kind !== C.SOCK_STREAM && kind !== C.SOCK_DGRAM) {
       return kind === C.SOCK_RAW ? -EPROTONOSUPPORT : kind > 0 && kind < 11 ? -ESOCKTNOSUPPORT : -EINVAL;
     }
     const wanted = kind === C.SOCK_STREAM ? C.IPPROTO_TCP : protocol || C.IPPROTO_UDP;
-    const known = wanted === C.IPPROTO_TCP || wanted === C.IPPROTO_UDP || wanted === C.IPPROTO_ICMP;
+    const icmp = domain === AF_INET ? C.IPPROTO_ICMP : C.IPPROTO_ICMPV6;
+    const known = wanted === C.IPPROTO_TCP || wanted === C.IPPROTO_UDP || wanted === icmp;
     if (!known || (protocol !== 0 && protocol !== wanted)) return -EPROTONOSUPPORT;
     if (this.files.isFull) return -EMFILE;
     const { context } = this;
@@ -89,11 +90,15 @@ export class Ops {
   bind(fd: number, addr: SockaddrInput): number {
     const socket = this.socketOf(fd);
     if (typeof socket === 'number') return socket;
-    const address = checkSockaddr(addr, socket.family);
+    const address = this.addressOf(addr, socket);
     if (typeof address === 'number') return address;
     // AF_UNSPEC is taken for AF_INET when the address is 0.0.0.0: old programs do that.
     if (address.family === AF_UNSPEC && !address.address.isUnspecified) return -EAFNOSUPPORT;
     return socket.bind(address);
+  }
+
+  private addressOf(input: SockaddrInput, { family }: Socket): Sockaddr | number {
+    return checkSockaddr(input, family, name => this.context.tcp.ip.netif(name)?.index ?? 0);
   }
 
   listen(fd: number, backlog: number): number {
@@ -123,7 +128,7 @@ export class Ops {
   connectTarget(fd: number, addr: SockaddrInput): { socket: Socket; address: Sockaddr } | number {
     const socket = this.socketOf(fd);
     if (typeof socket === 'number') return socket;
-    const address = checkSockaddr(addr, socket.family);
+    const address = this.addressOf(addr, socket);
     return typeof address === 'number' ? address : { socket, address };
   }
 
@@ -137,7 +142,7 @@ export class Ops {
     if (typeof socket === 'number') return socket;
     if (!(buf instanceof Uint8Array)) return -EFAULT;
     if (to === null) return { socket, to: null };
-    const address = checkSockaddr(to, socket.family);
+    const address = this.addressOf(to, socket);
     return typeof address === 'number' ? address : { socket, to: address };
   }
 

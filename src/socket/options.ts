@@ -56,7 +56,8 @@ export function getOption(
   out: { value: OptionValue | null },
 ): number {
   const option = findOption(socket, level, name);
-  const known = level === C.SOL_SOCKET || level === C.SOL_IP || level === socket.protocol;
+  const ipLevel = socket.family === C.AF_INET6 ? C.SOL_IPV6 : C.SOL_IP;
+  const known = level === C.SOL_SOCKET || level === ipLevel || level === socket.protocol;
   if (option?.get === undefined) return known ? -ENOPROTOOPT : -EOPNOTSUPP;
   const value = option.get(socket);
   if (value instanceof Errno) return -value.errno;
@@ -67,6 +68,7 @@ export function getOption(
 function findOption(socket: Socket, level: number, name: number): Option<Socket> | undefined {
   if (level === C.SOL_SOCKET) return SOCKET_OPTIONS.get(name);
   if (level === C.SOL_IP && socket.family === C.AF_INET) return IP_OPTIONS.get(name);
+  if (level === C.SOL_IPV6 && socket.family === C.AF_INET6) return IPV6_OPTIONS.get(name);
   if (level === C.SOL_TCP && socket instanceof TcpSocket) return TCP_OPTIONS.get(name) as Option<Socket>;
   return undefined;
 }
@@ -170,19 +172,67 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   ],
 ]);
 
+const RECVERR: Option<Socket> = int(
+  socket => socket.options.recvErr,
+  // A stream has no error queue here.
+  (socket, value) => (socket instanceof TcpSocket ? -ENOPROTOOPT : changed(socket, { recvErr: value !== 0 })),
+);
+
+/** The two ECN bits of a stream belong to TCP. */
+function setTos(socket: Socket, value: number): number {
+  const tos = socket instanceof TcpSocket ? (value & 0xfc) | (socket.transport.tos & 3) : value & 0xff;
+  socket.changeTransport({ tos });
+  return 0;
+}
+
+const MTU_DISCOVER: Option<Socket> = int(
+  socket => socket.options.mtuDiscover,
+  (socket, value) =>
+    value < C.IP_PMTUDISC_DONT || value > C.IP_PMTUDISC_OMIT
+      ? -EINVAL
+      : changed(socket, { mtuDiscover: value }),
+);
+
+/** ipv6(7). */
+const IPV6_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
+  [C.IPV6_RECVPKTINFO, flag('pktInfo')],
+  [C.IPV6_RECVHOPLIMIT, flag('recvTtl')],
+  [C.IPV6_RECVTCLASS, flag('recvTos')],
+  [C.IPV6_RECVERR, RECVERR],
+  [C.IPV6_MTU_DISCOVER, MTU_DISCOVER],
+  [C.IPV6_MTU, { get: socket => socket.pathMtu || new Errno(ENOTCONN) }],
+  [
+    C.IPV6_V6ONLY,
+    int(
+      socket => socket.options.v6only,
+      (socket, value) => (socket.isBound ? -EINVAL : changed(socket, { v6only: value !== 0 })),
+    ),
+  ],
+  [
+    C.IPV6_UNICAST_HOPS,
+    int(
+      ({ transport, context }) => (transport.ttl < 0 ? context.host.sysctl.hop_limit : transport.ttl),
+      (socket, value) => {
+        if (value < -1 || value > 255) return -EINVAL;
+        socket.changeTransport({ ttl: value });
+        return 0;
+      },
+    ),
+  ],
+  [
+    C.IPV6_TCLASS,
+    int(
+      socket => socket.transport.tos,
+      (socket, value) => (value < -1 || value > 255 ? -EINVAL : setTos(socket, Math.max(value, 0))),
+    ),
+  ],
+]);
+
 const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
   [C.IP_PKTINFO, flag('pktInfo')],
   [C.IP_RECVTTL, flag('recvTtl')],
   [C.IP_RECVTOS, flag('recvTos')],
-  [
-    C.IP_RECVERR,
-    int(
-      socket => socket.options.recvErr,
-      // A stream has no error queue here.
-      (socket, value) =>
-        socket instanceof TcpSocket ? -ENOPROTOOPT : changed(socket, { recvErr: value !== 0 }),
-    ),
-  ],
+  [C.IP_RECVERR, RECVERR],
   [C.IP_MTU, { get: socket => socket.pathMtu || new Errno(ENOTCONN) }],
   [
     C.IP_TTL,
@@ -195,28 +245,8 @@ const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<S
       },
     ),
   ],
-  [
-    C.IP_TOS,
-    int(
-      socket => socket.transport.tos,
-      (socket, value) => {
-        // The two ECN bits of a stream belong to TCP.
-        const tos = socket instanceof TcpSocket ? (value & 0xfc) | (socket.transport.tos & 3) : value & 0xff;
-        socket.changeTransport({ tos });
-        return 0;
-      },
-    ),
-  ],
-  [
-    C.IP_MTU_DISCOVER,
-    int(
-      socket => socket.options.mtuDiscover,
-      (socket, value) =>
-        value < C.IP_PMTUDISC_DONT || value > C.IP_PMTUDISC_OMIT
-          ? -EINVAL
-          : changed(socket, { mtuDiscover: value }),
-    ),
-  ],
+  [C.IP_TOS, int(socket => socket.transport.tos, setTos)],
+  [C.IP_MTU_DISCOVER, MTU_DISCOVER],
 ]);
 
 function tcpChange(socket: TcpSocket, change: Partial<TcpSettings>): number {

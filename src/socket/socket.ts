@@ -2,6 +2,7 @@ import type { Host } from '../core/host.ts';
 import type { PingLayer } from '../icmp/ping-layer.ts';
 import type { TcpLayer } from '../transport/tcp-layer.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
+import { AF_INET6, type IpAddress } from '../wire/address.ts';
 import { File } from './file.ts';
 import type { RunQueue } from './run-queue.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
@@ -43,6 +44,8 @@ export interface SocketOptions {
   readonly recvTos: boolean;
   readonly pktInfo: boolean;
   readonly timestamp: boolean;
+  /** IPV6_V6ONLY: an IPv6 socket that takes IPv6 alone. */
+  readonly v6only: boolean;
   /** TCP_QUICKACK as it was set. */
   readonly quickAck: number;
 }
@@ -62,8 +65,11 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   recvTos: false,
   pktInfo: false,
   timestamp: false,
+  v6only: false,
   quickAck: 1,
 };
+
+const V6ONLY_OPTIONS: SocketOptions = { ...DEFAULT_SOCKET_OPTIONS, v6only: true };
 
 /** The settings that both transports have under the same names. */
 export interface TransportSettings {
@@ -91,7 +97,21 @@ export abstract class Socket extends File {
     super();
     this.context = context;
     this.family = family;
+    if (family === AF_INET6 && context.host.sysctl.bindv6only) this.options = V6ONLY_OPTIONS;
   }
+
+  /** Whether :: means IPv4 as well. */
+  get isDualStack(): boolean {
+    return this.family === AF_INET6 && !this.options.v6only;
+  }
+
+  /** Whether an address can be reached: one that stands for IPv4 only by a dual-stack socket. */
+  protected mayReach(address: IpAddress): boolean {
+    return !address.isMapped || this.isDualStack;
+  }
+
+  /** Whether it has an address or a peer, so that its kind can no longer be changed. */
+  abstract get isBound(): boolean;
 
   abstract bind(address: Sockaddr): number;
   abstract listen(backlog: number): number;

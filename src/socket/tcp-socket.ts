@@ -6,6 +6,7 @@ import {
   EINPROGRESS,
   EINVAL,
   EISCONN,
+  ENETUNREACH,
   ENOTCONN,
   EOPNOTSUPP,
   EPIPE,
@@ -14,8 +15,9 @@ import { IPPROTO_TCP } from '../core/network.ts';
 import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
-import { ANY_V4, LOOPBACK_V4 } from '../wire/address.ts';
+import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {
+  AF_INET6,
   AF_UNSPEC,
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
@@ -25,7 +27,7 @@ import {
   MSG_PEEK,
   SOCK_STREAM,
 } from './constants.ts';
-import type { Out, Sockaddr } from './sockaddr.ts';
+import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
 import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
 
 /** Where connect(2) stands, Linux's SS_*: it decides what a second connect() says. */
@@ -41,7 +43,7 @@ export class TcpSocket extends Socket {
 
   constructor(context: SocketContext, family: number) {
     super(context, family);
-    this.ownSettings = context.tcp.defaults;
+    this.ownSettings = family === AF_INET6 ? context.tcp.defaults6 : context.tcp.defaults;
   }
 
   override get type(): number {
@@ -78,7 +80,10 @@ export class TcpSocket extends Socket {
     if (this.binding !== null || this.listener !== null || this.endpoint !== null) return -EINVAL;
     if (address.family === AF_UNSPEC && !address.address.isUnspecified) return -EAFNOSUPPORT;
     const { reuseAddress, reusePort } = this.options;
-    const binding = this.context.tcp.bind(address.address, address.port, reuseAddress, reusePort);
+    if (!this.mayReach(address.address)) return -EINVAL;
+    const local = address.address.toUnmapped();
+    const { tcp } = this.context;
+    const binding = tcp.bind(local, address.port, reuseAddress, reusePort, this.isDualStack);
     if (typeof binding === 'number') return binding;
     this.binding = binding;
     return 0;
@@ -91,8 +96,13 @@ export class TcpSocket extends Socket {
       return 0;
     }
     if (this.phase !== 'unconnected') return -EINVAL;
-    const listener = tcp.listen(this.binding, backlog, this.settings, this);
-    if (typeof listener === 'number') return listener;
+    const binding = this.binding ?? tcp.bind(this.any, 0, false, false, this.isDualStack);
+    if (typeof binding === 'number') return binding;
+    const listener = tcp.listen(binding, backlog, this.settings, this);
+    if (typeof listener === 'number') {
+      if (this.binding === null) binding.release();
+      return listener;
+    }
     this.binding = null;
     this.listener = listener;
     return 0;
@@ -107,7 +117,7 @@ export class TcpSocket extends Socket {
     socket.adopt(endpoint);
     socket.phase = 'connected';
     if (peer !== null) {
-      peer.value = { family: this.family, address: endpoint.remoteAddress, port: endpoint.remotePort };
+      peer.value = sockaddrOf(this.family, endpoint.remoteAddress, endpoint.remotePort);
     }
     return socket;
   }
@@ -116,7 +126,8 @@ export class TcpSocket extends Socket {
     if (address.family === AF_UNSPEC) return this.disconnect();
     if (this.listener !== null || this.phase === 'connected') return -EISCONN;
     if (this.phase === 'connecting') return this.connectAgain();
-    const remote = address.address.isUnspecified ? LOOPBACK_V4 : address.address;
+    if (!this.mayReach(address.address)) return -ENETUNREACH;
+    const remote = hereIfAny(address.address.toUnmapped());
     const endpoint = this.context.tcp.connect(this.binding, remote, address.port, this.settings, this);
     if (typeof endpoint === 'number') return endpoint;
     this.binding = null;
@@ -184,7 +195,8 @@ export class TcpSocket extends Socket {
 
   /** RFC 9293 section 3.10.2: SEND in LISTEN changes the passive open into an active one. */
   private sendOnListener(listener: TcpListenerEndpoint, to: Sockaddr): number {
-    const endpoint = listener.connect(to.address, to.port);
+    if (!this.mayReach(to.address)) return -ENETUNREACH;
+    const endpoint = listener.connect(to.address.toUnmapped(), to.port);
     if (typeof endpoint === 'number') return endpoint;
     listener.user = null;
     this.listener = null;
@@ -232,7 +244,7 @@ export class TcpSocket extends Socket {
     const holder = this.endpoint ?? this.listener;
     if (holder !== null) return this.name(holder.localAddress, holder.localPort);
     if (this.binding !== null) return this.name(this.binding.address, this.binding.port);
-    return this.name(ANY_V4, 0);
+    return this.name(this.any, 0);
   }
 
   override peerName(): Sockaddr | null {
@@ -242,7 +254,16 @@ export class TcpSocket extends Socket {
   }
 
   private name(address: Sockaddr['address'], port: number): Sockaddr {
-    return { family: this.family, address, port };
+    return sockaddrOf(this.family, address, port);
+  }
+
+  /** What it is bound to when it is bound to nothing. */
+  private get any(): IpAddress {
+    return this.family === AF_INET6 ? ANY_V6 : ANY_V4;
+  }
+
+  override get isBound(): boolean {
+    return this.binding !== null || this.listener !== null || this.endpoint !== null;
   }
 
   override takeError(): number {
@@ -316,4 +337,10 @@ export class TcpSocket extends Socket {
     this.endpoint = null;
     this.listener = null;
   }
+}
+
+/** The address that is meant: 0.0.0.0 and :: as a destination are this host, as on every Unix. */
+function hereIfAny(address: IpAddress): IpAddress {
+  if (!address.isUnspecified) return address;
+  return address.family === AF_INET ? LOOPBACK_V4 : LOOPBACK_V6;
 }

@@ -10,7 +10,7 @@
  * - bytes: { text, length }: `text` has the first 256 bytes at most, one character (U+0000 .. U+00FF) a byte, to be
  *   quoted and escaped by the view; `length` is how many bytes there were.
  * - a socket address: { sa_family: 'AF_INET', sin_port: 65500, sin_addr: '10.0.0.2' }, or
- *   { sa_family: 'AF_INET6', sin6_port, sin6_addr }, or { sa_family: 'AF_UNSPEC' }; null for a NULL pointer.
+ *   { sa_family: 'AF_INET6', sin6_port, sin6_addr, sin6_scope_id if there is one }, or { sa_family: 'AF_UNSPEC' }; null for a NULL pointer.
  * - an int written or read through a pointer (optval, the argument of FIONREAD): an array of one number, [1].
  * - another struct: an object by its C field names: { l_onoff, l_linger }, { tv_sec, tv_usec },
  *   { events: 'EPOLLIN', data: 5 }, { fd, events, revents }. Printed as {name=value, ...}.
@@ -83,7 +83,12 @@ export function sockaddrValue(input: SockaddrInput | null | undefined): CallValu
   const family = input.family ?? (address.includes(':') ? AF_INET6 : AF_INET);
   if (family === AF_UNSPEC) return { sa_family: 'AF_UNSPEC' };
   const sa_family = N.valueName(family, N.FAMILIES);
-  if (family === AF_INET6) return { sa_family, sin6_port: input.port, sin6_addr: address };
+  if (family === AF_INET6) {
+    const [sin6_addr = '', zone] = address.split('%');
+    const shown = { sa_family, sin6_port: input.port, sin6_addr };
+    const sin6_scope_id = input.scope_id ?? Number(zone);
+    return sin6_scope_id > 0 ? { ...shown, sin6_scope_id } : shown;
+  }
   return { sa_family, sin_port: input.port, sin_addr: address };
 }
 

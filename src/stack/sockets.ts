@@ -11,6 +11,7 @@ import type { TcpLayer } from '../transport/tcp-layer.ts';
 import type { TcpListenerEndpoint } from '../transport/tcp-listener.ts';
 import { TimeWait } from '../transport/time-wait.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
+import { formatEndpoint } from '../wire/address.ts';
 
 /** One line of `ss -tino`. */
 export interface SocketRow {
@@ -55,11 +56,11 @@ export function datagramRows(udp: UdpLayer): DatagramRow[] {
       state: remoteAddress === null ? 'UNCONN' : 'ESTAB',
       recvQ: endpoint.queuedBytes,
       sendQ: 0,
-      local: `${localAddress}:${localPort}`,
+      local: formatEndpoint(localAddress, localPort),
       peer:
         remoteAddress === null
           ? `${localAddress.byteLength === 4 ? '0.0.0.0' : '[::]'}:*`
-          : `${remoteAddress}:${remotePort}`,
+          : formatEndpoint(remoteAddress, remotePort),
     });
   }
   const key = (row: DatagramRow): string => `${row.local} ${row.peer}`;
@@ -86,7 +87,7 @@ function listenerRow(listener: TcpListenerEndpoint): SocketRow {
     state: 'LISTEN',
     recvQ: listener.acceptQueueLength,
     sendQ: listener.backlog,
-    local: `${listener.localAddress}:${listener.localPort}`,
+    local: formatEndpoint(listener.localAddress, listener.localPort),
     peer: `${listener.localAddress.byteLength === 4 ? '0.0.0.0' : '[::]'}:*`,
     timer: null,
     congestion: listener.settings.congestion,
@@ -131,7 +132,7 @@ function requestRow(request: SynRequest, nowUs: number): SocketRow {
 
 function names(flow: FiveTuple): { local: string; peer: string } {
   return {
-    local: `${flow.localAddress}:${flow.localPort}`,
-    peer: `${flow.remoteAddress}:${flow.remotePort}`,
+    local: formatEndpoint(flow.localAddress, flow.localPort),
+    peer: formatEndpoint(flow.remoteAddress, flow.remotePort),
   };
 }

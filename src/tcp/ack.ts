@@ -69,7 +69,6 @@ export function processAck(tcb: Tcb, segment: Segment): void {
     updateSendWindow(tcb, segment);
   }
   if (tcb.sack) readSackBlocks(tcb, segment, outcome);
-  if (outcome.dsack) outcome.duplicate = false;
   if (seqGt(segment.ack, tcb.sndUna)) {
     acknowledge(tcb, segment, outcome);
   } else {
@@ -115,11 +114,11 @@ function recover(tcb: Tcb, outcome: AckOutcome): void {
     noteReordering(tcb, outcome.lateSeq, outcome.priorHighSacked, 'TCPSACKReorder');
   adaptReorderingWindow(tcb, outcome);
   const waits = onAckRecovery(tcb, outcome);
-  if (!waits && (outcome.advanced || showsFreshSegment(tcb, outcome))) armAfterAck(tcb);
+  if (!waits && (outcome.advanced || isHeadYounger(tcb, outcome))) armAfterAck(tcb);
 }
 
-/** What was SACKed was sent after the oldest segment was last sent: the oldest may still be on its way. */
-function showsFreshSegment(tcb: Tcb, { sackRttUs }: AckOutcome): boolean {
+/** What was SACKed was sent before the oldest segment was sent again: that may still be on its way. */
+function isHeadYounger(tcb: Tcb, { sackRttUs }: AckOutcome): boolean {
   const { head } = tcb.flight;
   return sackRttUs >= 0 && head !== undefined && sackRttUs > tcb.nowUs - head.sentUs;
 }

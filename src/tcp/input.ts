@@ -205,6 +205,7 @@ export function established(tcb: Tcb): void {
   tcb.rcvSpaceUs = tcb.nowUs;
   tcb.lastSentUs = tcb.nowUs;
   tcb.retransmitStampUs = 0;
+  tcb.undoStampUs = 0;
   tcb.softError = 0;
   updateMss(tcb);
   startSending(tcb);

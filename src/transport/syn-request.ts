@@ -8,7 +8,7 @@ import type { IcmpError } from '../core/network.ts';
 import type { Timer } from '../core/timers.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { TRACE_RETRANSMIT } from '../trace/events.ts';
-import type { IpAddress } from '../wire/address.ts';
+import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import { ACK, RST, SYN } from '../wire/tcp.ts';
 import type { Flow } from './flow.ts';
 import type { TcpListenerEndpoint } from './tcp-listener.ts';
@@ -159,8 +159,8 @@ export class SynRequest implements Flow, Timer, BagItem {
       type: 'tcp:retransmit',
       atUs: host.nowUs,
       host: host.name,
-      local: `${this.localAddress}:${this.localPort}`,
-      remote: `${this.remoteAddress}:${this.remotePort}`,
+      local: formatEndpoint(this.localAddress, this.localPort),
+      remote: formatEndpoint(this.remoteAddress, this.remotePort),
       reason: 'syn-ack',
       seq: this.iss >>> 0,
       length: 1,

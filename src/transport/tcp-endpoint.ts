@@ -8,7 +8,7 @@ import type { OutSegment, Segment } from '../tcp/segment.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import { isSynchronized } from '../tcp/state.ts';
 import type { TcpOutput } from '../tcp/tcb.ts';
-import type { IpAddress } from '../wire/address.ts';
+import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import type { Flow } from './flow.ts';
 import type { TcpLayer } from './tcp-layer.ts';
 import type { PortBinding } from './tcp-ports.ts';
@@ -203,11 +203,11 @@ export class TcpEndpoint implements Flow, TcpOutput {
   // --- TcpOutput ------------------------------------------------------------------------------------------------
 
   get local(): string {
-    return `${this.localAddress}:${this.localPort}`;
+    return formatEndpoint(this.localAddress, this.localPort);
   }
 
   get remote(): string {
-    return `${this.remoteAddress}:${this.remotePort}`;
+    return formatEndpoint(this.remoteAddress, this.remotePort);
   }
 
   isBusy(): boolean {

@@ -78,7 +78,7 @@ export class TcpLayer implements TransportProtocol {
     this.secrets = new TcpSecrets(host);
     this.cookies = new SynCookies(host.newHash(), host.newHash());
     this.defaults = defaultTcpSettings(host.sysctl);
-    this.replyOptions = { ttl: host.sysctl.ip_default_ttl, tos: 0, dontFragment: true };
+    this.replyOptions = { ttl: -1, tos: 0, dontFragment: true };
     host.mib.Tcp.RtoAlgorithm = 1;
     host.mib.Tcp.RtoMin = host.sysctl.tcp_rto_min_ms;
     host.mib.Tcp.RtoMax = host.sysctl.tcp_rto_max_ms;
@@ -187,10 +187,23 @@ export class TcpLayer implements TransportProtocol {
 
   // --- from sockets ---------------------------------------------------------------------------------------------
 
-  /** bind(2): holds a port; 0 picks one (RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL. */
-  bind(address: IpAddress, port: number, reuseAddress: boolean, reusePort: boolean): PortBinding | number {
+  /**
+   * bind(2): holds a port; 0 picks one (RFC 6056). `dualStack`: on :: for IPv4, too. -EADDRINUSE, -EADDRNOTAVAIL.
+   */
+  bind(
+    address: IpAddress,
+    port: number,
+    reuseAddress: boolean,
+    reusePort: boolean,
+    dualStack = false,
+  ): PortBinding | number {
     if (!address.isUnspecified && !this.ip.isLocal(address)) return -EADDRNOTAVAIL;
-    return this.ports.bind(address, port, reuseAddress, reusePort);
+    return this.ports.bind(address, port, reuseAddress, reusePort, dualStack);
+  }
+
+  /** Settings of a fresh IPv6 socket: the hop limit is the route's. */
+  get defaults6(): TcpSettings {
+    return { ...this.defaults, ttl: -1 };
   }
 
   /** listen(2). Takes over the binding, or picks a port on `any` when it is null. -EADDRINUSE. */

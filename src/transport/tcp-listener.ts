@@ -6,6 +6,7 @@
 import { Bag } from '../base/bag.ts';
 import { Ring } from '../base/ring.ts';
 import { type Seq, seqAdd } from '../base/seq.ts';
+import { takes } from '../core/bound-address.ts';
 import type { Route } from '../core/network.ts';
 import { POLLIN, type ReadyListener } from '../core/readiness.ts';
 import { type OutSegment, resetFor, Segment } from '../tcp/segment.ts';
@@ -15,7 +16,7 @@ import { cookieTimestamp, readCookieTimestamp } from '../tcp/syn-cookie.ts';
 import { MSS_DEFAULT } from '../tcp/tcb.ts';
 import { initialWindow, windowFromSpace } from '../tcp/window.ts';
 import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
-import type { IpAddress } from '../wire/address.ts';
+import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import { ACK, SYN } from '../wire/tcp.ts';
 import { type SynOptions, SynRequest } from './syn-request.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
@@ -55,10 +56,9 @@ export class TcpListenerEndpoint {
     return this.binding.address;
   }
 
-  /** Whether it listens on `local`: that address, or any of its family. */
+  /** Whether it listens on `local`: that address, or any. */
   accepts(local: IpAddress): boolean {
-    const own = this.localAddress;
-    return own.equals(local) || (own.isUnspecified && own.family === local.family);
+    return takes(this.binding, local);
   }
 
   get localPort(): number {
@@ -343,7 +343,7 @@ export class TcpListenerEndpoint {
   // --- trace ------------------------------------------------------------------------------------------------------
 
   private get owner(): string {
-    return `${this.localAddress}:${this.localPort}`;
+    return formatEndpoint(this.localAddress, this.localPort);
   }
 
   private traceQueue(queue: 'syn' | 'accept', length: number): void {
@@ -362,8 +362,8 @@ export class TcpListenerEndpoint {
   ): void {
     const { trace, name, nowUs } = this.layer.host;
     if (trace === null || (trace.wants & TRACE_STATE) === 0) return;
-    const local = request === null ? this.owner : `${request.localAddress}:${request.localPort}`;
-    const remote = request === null ? '*:*' : `${request.remoteAddress}:${request.remotePort}`;
+    const local = request === null ? this.owner : formatEndpoint(request.localAddress, request.localPort);
+    const remote = request === null ? '*:*' : formatEndpoint(request.remoteAddress, request.remotePort);
     trace.emit({ type: 'tcp:state', atUs: nowUs, host: name, local, remote, from, to, cause });
   }
 }

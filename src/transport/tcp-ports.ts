@@ -4,13 +4,15 @@
  * @module
  */
 import { EADDRINUSE } from '../base/errno.ts';
+import { type BoundAddress, overlaps } from '../core/bound-address.ts';
 import type { Host } from '../core/host.ts';
 import { pickEphemeralPort } from '../core/ports.ts';
 import type { IpAddress } from '../wire/address.ts';
 
 /** A local address and port that sockets hold; gone when the last holder releases it. */
-export class PortBinding {
+export class PortBinding implements BoundAddress {
   readonly address: IpAddress;
+  readonly dualStack: boolean;
   readonly port: number;
   readonly reuseAddress: boolean;
   readonly reusePort: boolean;
@@ -28,8 +30,10 @@ export class PortBinding {
     reuseAddress: boolean,
     reusePort: boolean,
     ephemeral: boolean,
+    dualStack: boolean,
   ) {
     this.ports = ports;
+    this.dualStack = dualStack;
     this.address = address;
     this.port = port;
     this.reuseAddress = reuseAddress;
@@ -65,16 +69,22 @@ export class TcpPorts {
   }
 
   /** bind(2): holds a port, or one that is free when `port` is 0. -EADDRINUSE. */
-  bind(address: IpAddress, port: number, reuseAddress: boolean, reusePort: boolean): PortBinding | number {
+  bind(
+    address: IpAddress,
+    port: number,
+    reuseAddress: boolean,
+    reusePort: boolean,
+    dualStack = false,
+  ): PortBinding | number {
     let chosen = port;
     if (port === 0) {
       const range = this.host.sysctl.ip_local_port_range;
       chosen = pickEphemeralPort(range, this.host.random32(), candidate => !this.bound.has(candidate));
       if (chosen === 0) return -EADDRINUSE;
-    } else if (this.conflicts(address, port, reuseAddress, reusePort)) {
+    } else if (this.conflicts({ address, dualStack }, port, reuseAddress, reusePort)) {
       return -EADDRINUSE;
     }
-    return this.add(new PortBinding(this, address, chosen, reuseAddress, reusePort, false));
+    return this.add(new PortBinding(this, address, chosen, reuseAddress, reusePort, false, dualStack));
   }
 
   /**
@@ -87,7 +97,7 @@ export class TcpPorts {
       const open = bindings === undefined || bindings.every(binding => binding.ephemeral);
       return open && isFree(candidate);
     });
-    return port === 0 ? null : this.add(new PortBinding(this, address, port, false, false, true));
+    return port === 0 ? null : this.add(new PortBinding(this, address, port, false, false, true, false));
   }
 
   /** Whether a second socket may listen on the port of `binding` (listen(2): -EADDRINUSE). */
@@ -96,7 +106,7 @@ export class TcpPorts {
       other =>
         other === binding ||
         !other.listening ||
-        !overlaps(other.address, binding.address) ||
+        !overlaps(other, binding) ||
         (other.reusePort && binding.reusePort),
     );
   }
@@ -107,9 +117,9 @@ export class TcpPorts {
     else this.bound.set(binding.port, rest);
   }
 
-  private conflicts(address: IpAddress, port: number, reuseAddress: boolean, reusePort: boolean): boolean {
+  private conflicts(wanted: BoundAddress, port: number, reuseAddress: boolean, reusePort: boolean): boolean {
     return this.at(port).some(other => {
-      if (!overlaps(other.address, address)) return false;
+      if (!overlaps(other, wanted)) return false;
       if (reusePort && other.reusePort) return false;
       return !(reuseAddress && other.reuseAddress && !other.listening);
     });
@@ -125,8 +135,4 @@ export class TcpPorts {
   private at(port: number): readonly PortBinding[] {
     return this.bound.get(port) ?? [];
   }
-}
-
-function overlaps(a: IpAddress, b: IpAddress): boolean {
-  return a.isUnspecified || b.isUnspecified || a.equals(b);
 }

@@ -10,7 +10,7 @@ import type { TcpConnection } from '../tcp/connection.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { nextState, type TcpCause } from '../tcp/state.ts';
 import { TRACE_STATE } from '../trace/events.ts';
-import type { IpAddress } from '../wire/address.ts';
+import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
 import type { Flow } from './flow.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
@@ -211,8 +211,8 @@ export class TimeWaits {
       type: 'tcp:state',
       atUs: nowUs,
       host: name,
-      local: `${entry.localAddress}:${entry.localPort}`,
-      remote: `${entry.remoteAddress}:${entry.remotePort}`,
+      local: formatEndpoint(entry.localAddress, entry.localPort),
+      remote: formatEndpoint(entry.remoteAddress, entry.remotePort),
       from: 'TIME_WAIT',
       to: nextState('TIME_WAIT', cause) ?? 'CLOSED',
       cause,

@@ -6,7 +6,6 @@ import type { ReadyListener } from '../core/readiness.ts';
 import { type DatagramSettings, defaultDatagramSettings, setsDontFragment } from '../datagram/settings.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import { AF_INET, type IpAddress } from '../wire/address.ts';
-import { ICMP4_PORT_UNREACHABLE, ICMP4_UNREACHABLE } from '../wire/icmp4.ts';
 import { pseudoHeaderSum } from '../wire/pseudo-header.ts';
 import {
   checkUdp,
@@ -32,8 +31,9 @@ export class UdpLayer implements TransportProtocol {
   readonly host: Host;
   readonly ip: IpLayer;
   readonly ports: UdpPorts;
-  /** Settings of a fresh socket. */
+  /** Settings of a fresh socket, and of an IPv6 one: the hop limit is the route's. */
   readonly defaults: DatagramSettings;
+  readonly defaults6: DatagramSettings;
   /** What IP is told of the datagram being sent: one object for all, since IP does not keep it. */
   private readonly sendOptions = { ttl: 0, tos: 0, dontFragment: false, ignorePathMtu: false };
 
@@ -41,6 +41,7 @@ export class UdpLayer implements TransportProtocol {
     this.host = host;
     this.ip = ip;
     this.defaults = defaultDatagramSettings(host.sysctl);
+    this.defaults6 = { ...this.defaults, ttl: -1 };
     this.ports = new UdpPorts(host.newHash());
     ip.register(this);
   }
@@ -88,7 +89,7 @@ export class UdpLayer implements TransportProtocol {
     }
     this.host.mib.Udp.NoPorts++;
     this.host.dropped('udp', 'NO_SOCKET');
-    this.ip.sendIcmpError(packet, ICMP4_UNREACHABLE, ICMP4_PORT_UNREACHABLE, 0);
+    this.ip.portUnreachable(packet);
     packet.release();
   }
 

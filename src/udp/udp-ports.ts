@@ -1,4 +1,5 @@
 import type { SipHash } from '../base/siphash.ts';
+import { overlaps, takes } from '../core/bound-address.ts';
 import { pickEphemeralPort } from '../core/ports.ts';
 import type { IpAddress } from '../wire/address.ts';
 import type { UdpEndpoint } from './udp-endpoint.ts';
@@ -32,8 +33,9 @@ export class UdpPorts {
   /** Whether `endpoint` may not bind this address and port: SO_REUSEADDR or SO_REUSEPORT on both sides allows it. */
   conflicts(endpoint: UdpEndpoint, address: IpAddress, port: number): boolean {
     const { reuseAddress, reusePort } = endpoint.settings;
+    const wanted = { address, dualStack: endpoint.dualStack };
     for (const other of this.byPort.get(port) ?? []) {
-      if (other === endpoint || !overlaps(other.localAddress, address)) continue;
+      if (other === endpoint || !overlaps(other, wanted)) continue;
       if (reuseAddress && other.settings.reuseAddress) continue;
       if (reusePort && other.settings.reusePort) continue;
       return true;
@@ -69,6 +71,7 @@ export class UdpPorts {
     if (best === null || equals === 1 || !best.settings.reusePort) return best;
     const hash = this.flowHash
       .begin()
+      .add(src.w1)
       .add(src.w3)
       .add(dst.w3)
       .add((sport << 16) | dport)
@@ -89,18 +92,11 @@ export class UdpPorts {
   }
 }
 
-function overlaps(a: IpAddress, b: IpAddress): boolean {
-  return a.family === b.family && (a.isUnspecified || b.isUnspecified || a.equals(b));
-}
-
 /** 0 when the datagram is not for this endpoint; else higher for a closer match. */
 function scoreOf(endpoint: UdpEndpoint, src: IpAddress, sport: number, dst: IpAddress): number {
   let score = 1;
-  if (endpoint.localAddress.family !== dst.family) return 0;
-  if (!endpoint.localAddress.isUnspecified) {
-    if (!endpoint.localAddress.equals(dst)) return 0;
-    score += 4;
-  }
+  if (!takes(endpoint, dst)) return 0;
+  if (!endpoint.localAddress.isUnspecified) score += 4;
   const remote = endpoint.remoteAddress;
   if (remote !== null) {
     if (endpoint.remotePort !== sport || !remote.equals(src)) return 0;

@@ -144,7 +144,7 @@ function formatControl(control: CallValue | undefined): string {
 function controlLength(type: CallValue | undefined, data: CallValue): number {
   if (typeof data !== 'object' || data === null) return type === 'IP_TOS' ? 1 : 4;
   if ('ee_errno' in data) return 32;
-  return 'ipi_addr' in data ? 12 : 16;
+  return 'ipi6_addr' in data ? 20 : 'ipi_addr' in data ? 12 : 16;
 }
 
 function hex(value: number): string {

@@ -12,9 +12,19 @@ export type AddressFamily = typeof AF_INET | typeof AF_INET6;
 
 /** ::ffff:0:0/96, the prefix under which an IPv4 address is held (RFC 4291 section 2.5.5.2). */
 const V4_MAPPED = 0xffff;
+/** The first words of fe80::/10 and fec0::/10. */
+const LINK_LOCAL_PREFIX = 0xfe800000 | 0;
+const SITE_LOCAL_PREFIX = 0xfec00000 | 0;
+
+/** How far an IPv6 address means the same: the scopes of RFC 4291 section 2.7. */
+export const SCOPE_INTERFACE = 1;
+export const SCOPE_LINK = 2;
+export const SCOPE_SITE = 5;
+export const SCOPE_GLOBAL = 14;
 
 /**
- * An IPv4 or IPv6 address: four int32 words in network order, IPv4 in the last one.
+ * An IPv4 or IPv6 address: four int32 words in network order, IPv4 in the last one, and the zone (RFC 4007) of an IPv6
+ * address that means something on one link alone. Two link-local addresses in different zones are not equal.
  * @example IpAddress.parse('10.0.0.1')?.toString() // '10.0.0.1'
  */
 export class IpAddress {
@@ -23,28 +33,45 @@ export class IpAddress {
   readonly w1: number;
   readonly w2: number;
   readonly w3: number;
+  /** Index of the interface whose link the address belongs to, sin6_scope_id; 0 for none. */
+  readonly zone: number;
 
-  private constructor(family: AddressFamily, w0: number, w1: number, w2: number, w3: number) {
+  private constructor(family: AddressFamily, w0: number, w1: number, w2: number, w3: number, zone: number) {
     this.family = family;
     this.w0 = w0;
     this.w1 = w1;
     this.w2 = w2;
     this.w3 = w3;
+    this.zone = zone;
   }
 
   /** The IPv4 address whose 32 bits are `word`. */
   static v4(word: number): IpAddress {
-    return new IpAddress(AF_INET, 0, 0, V4_MAPPED, word | 0);
+    return new IpAddress(AF_INET, 0, 0, V4_MAPPED, word | 0, 0);
   }
 
-  /** The IPv6 address made of four 32-bit words, most significant first. */
-  static v6(w0: number, w1: number, w2: number, w3: number): IpAddress {
-    return new IpAddress(AF_INET6, w0 | 0, w1 | 0, w2 | 0, w3 | 0);
+  /** The IPv6 address made of four 32-bit words, most significant first, in `zone`. */
+  static v6(w0: number, w1: number, w2: number, w3: number, zone = 0): IpAddress {
+    return new IpAddress(AF_INET6, w0 | 0, w1 | 0, w2 | 0, w3 | 0, zone);
   }
 
-  /** The address in dotted-quad or (RFC 4291) IPv6 text; null when the text is neither. */
-  static parse(text: string): IpAddress | null {
-    return text.includes(':') ? parseV6(text) : parseV4(text);
+  /** The IPv6 address in the 16 bytes at `offset`. */
+  static read6(view: DataView, offset: number, zone = 0): IpAddress {
+    const word = (at: number): number => view.getInt32(offset + at);
+    return IpAddress.v6(word(0), word(4), word(8), word(12), zone);
+  }
+
+  /**
+   * The address in dotted-quad or (RFC 4291) IPv6 text; null when the text is neither. A zone may follow an IPv6
+   * address: its number ('fe80::1%2'), or what `zoneOf` knows it by, which returns 0 for an unknown name.
+   */
+  static parse(text: string, zoneOf?: (name: string) => number): IpAddress | null {
+    if (!text.includes(':')) return parseV4(text);
+    const percent = text.indexOf('%');
+    if (percent < 0) return parseV6(text);
+    const name = text.slice(percent + 1);
+    const zone = /^\d{1,9}$/.test(name) ? Number(name) : (zoneOf?.(name) ?? 0);
+    return zone === 0 ? null : (parseV6(text.slice(0, percent))?.withZone(zone) ?? null);
   }
 
   /** Whether this is 0.0.0.0 or ::. */
@@ -61,6 +88,50 @@ export class IpAddress {
   /** Whether this is in 224.0.0.0/4 or ff00::/8. */
   get isMulticast(): boolean {
     return this.family === AF_INET ? this.w3 >>> 28 === 0xe : this.w0 >>> 24 === 0xff;
+  }
+
+  /** Whether this is in fe80::/10; an IPv4 address never is. */
+  get isLinkLocal(): boolean {
+    return this.family === AF_INET6 && (this.w0 & 0xffc00000) === LINK_LOCAL_PREFIX;
+  }
+
+  /** Whether it means something on one link alone: link-local, or a multicast group of no wider scope. */
+  get needsZone(): boolean {
+    if (this.family === AF_INET) return false;
+    if (this.w0 >>> 24 !== 0xff) return (this.w0 & 0xffc00000) === LINK_LOCAL_PREFIX;
+    const scope = (this.w0 >>> 16) & 15;
+    return scope === SCOPE_LINK || scope === SCOPE_INTERFACE;
+  }
+
+  /** Whether this is an IPv6 address that stands for an IPv4 one: in ::ffff:0:0/96 (RFC 4291 section 2.5.5.2). */
+  get isMapped(): boolean {
+    return this.family === AF_INET6 && this.w0 === 0 && this.w1 === 0 && this.w2 === V4_MAPPED;
+  }
+
+  /** How far it means the same: SCOPE_*, of IPv4 addresses as RFC 6724 section 3.2 has it. */
+  get scope(): number {
+    if (this.family === AF_INET) {
+      return this.w3 >>> 24 === 127 || this.w3 >>> 16 === 0xa9fe ? SCOPE_LINK : SCOPE_GLOBAL;
+    }
+    if (this.w0 >>> 24 === 0xff) return (this.w0 >>> 16) & 15;
+    if (this.isLinkLocal || this.isLoopback) return SCOPE_LINK;
+    return (this.w0 & 0xffc00000) === SITE_LOCAL_PREFIX ? SCOPE_SITE : SCOPE_GLOBAL;
+  }
+
+  /** The same address in a zone: itself when it has that, or when it means the same everywhere. */
+  withZone(zone: number): IpAddress {
+    if (this.zone === zone || !this.needsZone) return this;
+    return new IpAddress(this.family, this.w0, this.w1, this.w2, this.w3, zone);
+  }
+
+  /** The IPv6 address that stands for an IPv4 one; an IPv6 address itself. */
+  toMapped(): IpAddress {
+    return this.family === AF_INET6 ? this : IpAddress.v6(0, 0, V4_MAPPED, this.w3);
+  }
+
+  /** The IPv4 address that a mapped one stands for; any other itself. */
+  toUnmapped(): IpAddress {
+    return this.isMapped ? IpAddress.v4(this.w3) : this;
   }
 
   /** Whether this is 255.255.255.255. IPv6 has no broadcast. */
@@ -80,11 +151,12 @@ export class IpAddress {
         this.w2 === other.w2 &&
         this.w1 === other.w1 &&
         this.w0 === other.w0 &&
+        this.zone === other.zone &&
         this.family === other.family)
     );
   }
 
-  /** Whether the first `prefixLength` bits of both are the same; false across families. */
+  /** Whether the first `prefixLength` bits of both are the same, whatever the zones; false across families. */
   inPrefix(network: IpAddress, prefixLength: number): boolean {
     if (this.family !== network.family) return false;
     const bits = this.family === AF_INET ? prefixLength + 96 : prefixLength;
@@ -117,9 +189,10 @@ export class IpAddress {
     return high + (this.w2 >>> 16) + (this.w2 & 0xffff) + low;
   }
 
-  /** Canonical text: dotted quad, or RFC 5952. */
+  /** Canonical text: dotted quad, or RFC 5952; with the number of the zone when there is one. */
   toString(): string {
-    return this.family === AF_INET ? formatV4(this.w3) : formatV6(this);
+    if (this.family === AF_INET) return formatV4(this.w3);
+    return this.zone === 0 ? formatV6(this) : `${formatV6(this)}%${this.zone}`;
   }
 
   toJSON(): string {
@@ -133,6 +206,18 @@ export const ANY_V4: IpAddress = /* @__PURE__ */ IpAddress.v4(0);
 export const LOOPBACK_V4: IpAddress = /* @__PURE__ */ IpAddress.v4(0x7f000001);
 /** 255.255.255.255 */
 export const BROADCAST_V4: IpAddress = /* @__PURE__ */ IpAddress.v4(0xffffffff);
+/** :: */
+export const ANY_V6: IpAddress = /* @__PURE__ */ IpAddress.v6(0, 0, 0, 0);
+/** ::1 */
+export const LOOPBACK_V6: IpAddress = /* @__PURE__ */ IpAddress.v6(0, 0, 0, 1);
+/** ff02::1 and ff02::2, all nodes and all routers of a link (RFC 4291 section 2.7.1). */
+export const ALL_NODES: IpAddress = /* @__PURE__ */ IpAddress.v6(0xff020000, 0, 0, 1);
+export const ALL_ROUTERS: IpAddress = /* @__PURE__ */ IpAddress.v6(0xff020000, 0, 0, 2);
+
+/** The multicast group in which an address is asked for (RFC 4291 section 2.7.1), in the address's zone. */
+export function solicitedNode(address: IpAddress, zone: number = address.zone): IpAddress {
+  return IpAddress.v6(0xff020000, 0, 1, 0xff000000 | (address.w3 & 0xffffff), zone);
+}
 
 /** An address with its prefix length, as `ip addr` writes it: '10.0.0.1/24'. Null when the text is not one. */
 export function parseCidr(text: string): { address: IpAddress; prefixLength: number } | null {
@@ -145,6 +230,11 @@ export function parseCidr(text: string): { address: IpAddress; prefixLength: num
   const prefixLength = Number(digits);
   if (!/^\d{1,3}$/.test(digits) || prefixLength > bits) return null;
   return { address, prefixLength };
+}
+
+/** '10.0.0.1:80', '[fd00::1]:80'. */
+export function formatEndpoint(address: IpAddress, port: number): string {
+  return address.family === AF_INET ? `${address}:${port}` : `[${address}]:${port}`;
 }
 
 /** 'aa:bb:cc:dd:ee:ff' of six bytes at `offset`. */

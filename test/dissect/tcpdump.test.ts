@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatTimeOfDay, TcpdumpFormatter } from '../../src/dissect/tcpdump.ts';
-import { LINKTYPE_RAW, type PcapOptions, PcapWriter } from '../../src/pcap/pcap.ts';
+import { LINKTYPE_RAW } from '../../src/pcap/pcap.ts';
 import {
   A,
   ACK,
@@ -30,9 +26,8 @@ import {
   udp,
   zeros,
 } from './frames.ts';
+import { compareWithTcpdump, START_US, tcpdumpMissing } from './oracle.ts';
 
-/** 21:16:04.737246 on 1 January 1970. */
-const START_US = 76_564_737_246;
 const BACK = { from: B, to: A };
 const NO_MAC = zeros(6);
 const IPV6_LOOPBACK = [...zeros(15), 1];
@@ -337,59 +332,20 @@ function ipFrames(): Uint8Array[] {
   ];
 }
 
-/** What the installed tcpdump prints of the frames, or null when there is none. */
-function realTcpdump(packets: Uint8Array[], options: PcapOptions = {}): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'ethertype-'));
-  try {
-    const chunks: Uint8Array[] = [];
-    const writer = new PcapWriter(chunk => chunks.push(chunk), options);
-    for (const [index, bytes] of packets.entries()) writer.packet(START_US + index, bytes);
-    const file = join(folder, 'frames.pcap');
-    writeFileSync(file, Buffer.concat(chunks));
-    const result = spawnSync('tcpdump', ['-n', '-r', file], {
-      encoding: 'utf8',
-      env: { ...process.env, TZ: 'UTC' },
-    });
-    return result.error === undefined ? result.stdout : null;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** Whether there is the version whose output we print; says loudly when the comparison cannot be made. */
-function tcpdumpMissing(): string | false {
-  const version = spawnSync('tcpdump', ['--version'], { encoding: 'utf8' });
-  if (version.error !== undefined)
-    return 'TCPDUMP IS NOT INSTALLED: the lines were not compared with the real ones';
-  const found = /tcpdump version (\d+\.\d+)/.exec(version.stdout)?.[1];
-  return found === '4.99'
-    ? false
-    : `TCPDUMP IS ${found}, NOT 4.99: the lines were not compared with the real ones`;
-}
-
 const skip = tcpdumpMissing();
 
-function compare(packets: Uint8Array[], medium: 'ethernet' | 'ip', options: PcapOptions): void {
-  const snaplen = options.snaplen ?? 65536;
-  const formatter = new TcpdumpFormatter();
-  const ours = packets.flatMap((bytes, index) =>
-    formatter.line(START_US + index, medium, bytes.subarray(0, snaplen), bytes.length),
-  );
-  assert.deepEqual(ours, realTcpdump(packets, options)?.split('\n').slice(0, -1));
-}
-
 test('the real tcpdump prints the same lines', { skip }, () => {
-  compare(ORACLE_FRAMES, 'ethernet', {});
+  compareWithTcpdump(ORACLE_FRAMES, 'ethernet', {});
 });
 
 test('the real tcpdump prints the same lines of frames cut off at 64 and 96 bytes', { skip }, () => {
-  compare(ORACLE_FRAMES, 'ethernet', { snaplen: 64 });
-  compare(ORACLE_FRAMES, 'ethernet', { snaplen: 96 });
+  compareWithTcpdump(ORACLE_FRAMES, 'ethernet', { snaplen: 64 });
+  compareWithTcpdump(ORACLE_FRAMES, 'ethernet', { snaplen: 96 });
 });
 
 test('the real tcpdump prints the same lines of bare IP packets', { skip }, () => {
   const packets = [ipv4(17, udp(1, 2, [0])), ipv4(6, tcp({})), [0x45], [0x10, 1, 2], [0x60, 0, 0]];
-  compare(
+  compareWithTcpdump(
     packets.map(packet => Uint8Array.from(packet)),
     'ip',
     { linkType: LINKTYPE_RAW },

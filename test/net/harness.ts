@@ -14,6 +14,8 @@ import { type ArpRepr, parseArp } from '../../src/wire/arp.ts';
 import { sum16 } from '../../src/wire/checksum.ts';
 import { ethernetType, parseEthernet } from '../../src/wire/ethernet.ts';
 import { type Ipv4Repr, parseIpv4 } from '../../src/wire/ipv4.ts';
+import { type Ipv6Repr, parseIpv6 } from '../../src/wire/ipv6.ts';
+import { formatNdp, parseNdp } from '../../src/wire/ndp.ts';
 
 /** The protocol number of the transport that tests use. */
 export const TEST_PROTOCOL = 253;
@@ -128,6 +130,35 @@ export class TestLink implements Link {
       return [{ header, data, ethernet: at > 0 ? parseEthernet(view, 0, frame.length) : null }];
     });
   }
+}
+
+/** An IPv6 packet that was sent. */
+export interface SentPacket6 {
+  header: Ipv6Repr;
+  /** Behind the IPv6 header. */
+  data: Uint8Array;
+  ethernet: ReturnType<typeof parseEthernet>;
+}
+
+/** The IPv6 packets among the frames that a link sent. */
+export function packets6(link: TestLink): SentPacket6[] {
+  const at = link.medium === 'ethernet' ? 14 : 0;
+  return link.frames.flatMap(frame => {
+    const view = viewOf(frame);
+    if (at > 0 && ethernetType(view, 0) !== 0x86dd) return [];
+    const header = parseIpv6(view, at, frame.length);
+    if (header === null) return [];
+    const data = frame.slice(at + 40, at + 40 + header.payloadLength);
+    return [{ header, data, ethernet: at > 0 ? parseEthernet(view, 0, frame.length) : null }];
+  });
+}
+
+/** The messages of neighbour discovery among the frames that a link sent, as tcpdump would say them. */
+export function discoveries(link: TestLink): string[] {
+  return packets6(link).flatMap(({ header, data }) => {
+    const message = header.nextHeader === 58 ? parseNdp(viewOf(data), 0, data.length) : null;
+    return message === null ? [] : [`${header.source} > ${header.destination}: ${formatNdp(message)}`];
+  });
 }
 
 export interface SentPacket {
@@ -313,9 +344,43 @@ export function pair(sysctl: Partial<Sysctl> = {}, link: TestLinkOptions = {}): 
   return { env, a, b, linkA, linkB };
 }
 
+/** fd00::1/64 and fd00::2/64 on one Ethernet link, their addresses checked and the neighbours not yet known. */
+export function pair6(sysctl: Partial<Sysctl> = {}, link: TestLinkOptions = {}): Pair {
+  const env = new ManualEnv();
+  const a = new TestHost(env, 'a', { ...QUIET, ...sysctl });
+  const b = new TestHost(env, 'b', { ...QUIET, ...sysctl });
+  const linkA = new TestLink({ ...link, mac: 1 });
+  const linkB = new TestLink({ ...link, mac: 2 });
+  a.attach(linkA, 'fd00::1/64');
+  b.attach(linkB, 'fd00::2/64');
+  linkA.peer = linkB;
+  linkB.peer = linkA;
+  advance(2_000_000, a, b);
+  for (const made of [linkA, linkB]) made.frames.length = 0;
+  for (const host of [a, b]) host.log.events.length = 0;
+  return { env, a, b, linkA, linkB };
+}
+
+/** No questions about one's own address, nor for routers; link-local addresses that follow from MAC addresses. */
+export const QUIET: Partial<Sysctl> = { dad_transmits: 0, router_solicitations: 0, addr_gen_mode: 0 };
+
+/** The link-local address of 02:00:00:00:00:0N. */
+export function linkLocal(last: number): string {
+  return `fe80::ff:fe00:${last}`;
+}
+
 /** Lets both hosts of a pair learn each other's hardware address, and forgets the traces of it. */
-export function introduce({ a, b, linkA, linkB }: Pair): void {
-  a.send('10.0.0.2', 'hello');
+export function introduce(hosts: Pair): void {
+  introduceBy('10.0.0.2', hosts);
+}
+
+/** The same over IPv6. */
+export function introduce6(hosts: Pair): void {
+  introduceBy('fd00::2', hosts);
+}
+
+function introduceBy(address: string, { a, b, linkA, linkB }: Pair): void {
+  a.send(address, 'hello');
   settle(a, b);
   a.transport.received.length = 0;
   b.transport.received.length = 0;

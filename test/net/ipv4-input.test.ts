@@ -28,7 +28,7 @@ test('a packet for us is delivered, without the padding of its frame', () => {
 test('frames for other stations, of unknown types, or too short are not looked at', () => {
   const { host, received } = receiveAll([
     frame(ipv4({ data: 'x' }), 0x0200, 7),
-    frame(ipv4({ data: 'x' }), 0x0200, 1, 0x86dd),
+    frame(ipv4({ data: 'x' }), 0x0200, 1, 0x88b5),
     frame(ipv4({ data: 'x' })).slice(0, 13),
   ]);
   assert.deepEqual(received, []);

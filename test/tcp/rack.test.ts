@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { TIMER_RETRANSMIT, timerDue } from '../../src/tcp/timers.ts';
 import { type Bench, type BenchOptions, ISS_VALUES, MS, MSS, segments } from './harness.ts';
 import { ackFor, block, inFlight, letters } from './letters.ts';
 
@@ -122,6 +123,18 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.host.mib.TcpExt.TCPLostRetransmit, 1);
     });
 
+    it('after a time-out begins a fast recovery', () => {
+      const bench = lossy(10, { sysctl: { tcp_early_retrans: 0, tcp_frto: 0 } });
+      bench.advance(210 * MS);
+      bench.receive('.', { ack: ackFor('b') });
+      assert.equal(letters(bench), 'abc');
+      bench.advance(10 * MS);
+      bench.receive('.', { ack: ackFor('b'), sack: [block('c')] });
+      assert.equal(letters(bench)[0], 'b');
+      assert.equal(bench.connection.caState, 'Recovery');
+      assert.equal(bench.host.mib.TcpExt.TCPLostRetransmit, 1);
+    });
+
     it('is not shown by what was sent before it in the same microsecond', () => {
       const bench = lossy(4);
       // One acknowledgement lets new data out, the next in the same batch the repetition.
@@ -219,6 +232,25 @@ for (const iss of ISS_VALUES) {
       bench.write(segments(1, next));
       bench.receive('.');
       assert.equal(connection.reoWndSteps, 1);
+    });
+  });
+
+  describe(`the retransmission timer while repairing, iss ${iss >>> 0}`, () => {
+    it('starts anew for what was sent before the repetition, not for what was sent after it', () => {
+      const bench = lossy(10);
+      bench.write(segments(6, 10));
+      const due = (): number => (timerDue(bench.connection, TIMER_RETRANSMIT) - bench.host.nowUs) / MS;
+      bench.receive('.', { ack: 1, sack: [block('b', 'd')] });
+      bench.receive('.', { ack: 1, sack: [block('b', 'g')] });
+      assert.match(letters(bench), /^akl/);
+      const rto = due();
+      bench.advance(5 * MS);
+      bench.receive('.', { ack: 1, sack: [block('b', 'h')] });
+      assert.equal(due(), rto);
+      bench.advance(5 * MS);
+      bench.receive('.', { ack: 1, sack: [block('k'), block('b', 'h')] });
+      bench.advance(5 * MS);
+      assert.ok(due() < rto, 'time runs for the repetition');
     });
   });
 

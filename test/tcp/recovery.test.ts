@@ -110,6 +110,22 @@ for (const iss of ISS_VALUES) {
     });
   });
 
+  describe(`PRR below ssthresh, iss ${iss >>> 0}`, () => {
+    it('sends what was delivered while losses come to light, and one more once they do not', () => {
+      const bench = lossy(10);
+      bench.receive('.', { ack: 1, sack: [block('b', 'd')] });
+      assert.equal(letters(bench), 'a');
+      bench.advance(10 * MS);
+      // The repetition arrives before e, f, h, i and j: five more losses, nothing in flight, ssthresh 7.
+      bench.receive('.', { ack: ackFor('e'), sack: [block('g')] });
+      assert.equal(letters(bench), 'efhi', 'five delivered so far, one sent');
+      bench.advance(10 * MS);
+      bench.receive('.', { ack: ackFor('f'), sack: [block('g')] });
+      assert.equal(bench.connection.cwnd, bench.connection.flight.inFlight - 1 + 2);
+      assert.equal(letters(bench), 'j');
+    });
+  });
+
   describe(`NewReno, iss ${iss >>> 0}`, () => {
     const dup = { ack: 1 };
 

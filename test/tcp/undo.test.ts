@@ -278,6 +278,12 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.host.mib.TcpExt.TCPSpuriousRTOs, 0);
     });
 
+    it('without SACK: duplicates of what was sent before the time-out let nothing out', () => {
+      const bench = timedOut(10, 0, { sack: false });
+      bench.receive('.', { ack: 1 }).receive('.', { ack: 1 }).receive('.', { ack: 1 });
+      assert.equal(letters(bench), '');
+    });
+
     it('counts what time-outs cost (tcpi_total_rto)', () => {
       const bench = timedOut(10, 0);
       bench.advance(20 * MS);

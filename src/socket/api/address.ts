@@ -1,20 +1,26 @@
 import { EINVAL } from '../../base/errno.ts';
 import { IpAddress, LOOPBACK_V4 } from '../../wire/address.ts';
+import type { Sys } from '../calls.ts';
 import type { Sockaddr } from '../sockaddr.ts';
 import { SocketError } from './errors.ts';
 
-/** An address as the high-level API takes it. There is no DNS: `hostname` is an IP address, or 'localhost'. */
+/**
+ * An address as the high-level API takes it. There is no DNS: `hostname` is an IP address, that of a neighbour with its
+ * zone ('fe80::1%eth0'), or 'localhost'.
+ */
 export interface SocketAddress {
   hostname: string;
   port: number;
 }
 
-/** The socket address for `hostname` and `port`. Throws SocketError (ENOTFOUND, EINVAL). */
-export function resolve(syscall: string, hostname: string, port: number): Sockaddr {
+/** The socket address for `hostname` and `port`; a zone is known by its name. Throws SocketError (ENOTFOUND, EINVAL). */
+export function resolve(sys: Sys, syscall: string, hostname: string, port: number): Sockaddr {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new SocketError(syscall, -EINVAL, hostname, port);
   }
-  const address = hostname === 'localhost' ? LOOPBACK_V4 : IpAddress.parse(hostname);
+  const { ip } = sys.context.tcp;
+  const zoneOf = (name: string): number => ip.netif(name)?.index ?? 0;
+  const address = hostname === 'localhost' ? LOOPBACK_V4 : IpAddress.parse(hostname, zoneOf);
   if (address === null) throw new HostNotFoundError(hostname);
   return { family: address.family, address, port };
 }

@@ -1,4 +1,3 @@
-import { AF_INET } from '../../wire/address.ts';
 import type { Sys } from '../calls.ts';
 import { SO_KEEPALIVE, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, SOL_TCP, TCP_NODELAY } from '../constants.ts';
 import { parseHostPort, resolve, type SocketAddress } from './address.ts';
@@ -35,8 +34,8 @@ export function connect(
   const { signal } = options;
   signal?.throwIfAborted();
   const { hostname, port } = typeof address === 'string' ? parseHostPort(address) : address;
-  const remote = resolve('connect', hostname, port);
-  const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const remote = resolve(sys, 'connect', hostname, port);
+  const fd = sys.socket(remote.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SocketError('socket', fd);
   if (options.noDelay === true) sys.setsockopt(fd, SOL_TCP, TCP_NODELAY, 1);
   if (options.keepAlive === true) sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);

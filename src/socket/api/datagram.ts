@@ -1,6 +1,5 @@
 import { EAGAIN, EBADF, EINTR } from '../../base/errno.ts';
 import { POLLIN } from '../../core/readiness.ts';
-import { AF_INET } from '../../wire/address.ts';
 import type { Sys } from '../calls.ts';
 import { FIONREAD, SO_BROADCAST, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET } from '../constants.ts';
 import type { File } from '../file.ts';
@@ -14,7 +13,7 @@ import { type BoundAddress, boundAddress } from './listen.ts';
 export interface UdpOptions {
   /** 0, or nothing, picks one. */
   readonly port?: number;
-  /** 0.0.0.0 by default. */
+  /** 0.0.0.0 by default; '::' sends and receives IPv6, and IPv4 by mapped addresses ('::ffff:10.0.0.1'). */
   readonly hostname?: string;
   /** SO_BROADCAST. */
   readonly broadcast?: boolean;
@@ -48,7 +47,7 @@ export class DatagramSocket {
 
   /** Sends one datagram; resolves to its length. Rejects with SocketError (EMSGSIZE, ENETUNREACH, EBADF ...). */
   async send(data: Uint8Array, to: SocketAddress): Promise<number> {
-    const address = resolve('send', to.hostname, to.port);
+    const address = resolve(this.sys, 'send', to.hostname, to.port);
     const result = this.file.closed ? -EBADF : await this.sys.wait.sendto(this.fd, data, 0, address);
     if (result < 0) throw new SocketError('send', result, to.hostname, to.port);
     return result;
@@ -106,8 +105,8 @@ export class DatagramSocket {
 export function udp(sys: Sys, options: UdpOptions = {}): DatagramSocket {
   options.signal?.throwIfAborted();
   const { hostname = '0.0.0.0', port = 0 } = options;
-  const address = resolve('bind', hostname, port);
-  const fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const address = resolve(sys, 'bind', hostname, port);
+  const fd = sys.socket(address.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SocketError('socket', fd);
   if (options.broadcast === true) sys.setsockopt(fd, SOL_SOCKET, SO_BROADCAST, 1);
   const result = sys.bind(fd, address);

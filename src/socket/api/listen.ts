@@ -1,7 +1,7 @@
 import { EBADF, ECONNABORTED, EINTR } from '../../base/errno.ts';
-import { AF_INET } from '../../wire/address.ts';
+import { AF_INET6 } from '../../wire/address.ts';
 import type { Sys } from '../calls.ts';
-import { SO_REUSEADDR, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from '../constants.ts';
+import { IPV6_V6ONLY, SO_REUSEADDR, SOCK_CLOEXEC, SOCK_STREAM, SOL_IPV6, SOL_SOCKET } from '../constants.ts';
 import { out, type Sockaddr } from '../sockaddr.ts';
 import type { WaitOptions } from '../wait.ts';
 import { resolve } from './address.ts';
@@ -12,8 +12,10 @@ import { TcpSocketStream } from './tcp-stream.ts';
 export interface ListenOptions {
   /** 0 picks one. */
   readonly port: number;
-  /** 0.0.0.0 by default: every address of the host. */
+  /** 0.0.0.0 by default: every IPv4 address of the host. '::' is every address of both families. */
   readonly hostname?: string;
+  /** IPV6_V6ONLY: '::' is every IPv6 address alone. */
+  readonly ipv6Only?: boolean;
   /** Connections that may wait to be accepted; 511 by default, as in Node. */
   readonly backlog?: number;
   /** Closes the listener when it aborts. */
@@ -101,10 +103,13 @@ export class Listener {
 export function listen(sys: Sys, options: ListenOptions): Listener {
   options.signal?.throwIfAborted();
   const hostname = options.hostname ?? '0.0.0.0';
-  const address = resolve('listen', hostname, options.port);
-  const fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const address = resolve(sys, 'listen', hostname, options.port);
+  const fd = sys.socket(address.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw new SocketError('socket', fd);
   sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (address.family === AF_INET6 && options.ipv6Only === true) {
+    sys.setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+  }
   const bound = sys.bind(fd, address);
   const result = bound < 0 ? bound : sys.listen(fd, options.backlog ?? DEFAULT_BACKLOG);
   if (result < 0) {
