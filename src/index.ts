@@ -24,6 +24,7 @@ export type { Framing, RemoteEvents, RemoteOpener, RemoteTransport } from './lin
 export { LearningSwitch, type SwitchOptions } from './link/switch.ts';
 export { createWebSocketLink, type WebSocketLike, type WebSocketLinkOptions } from './link/web-socket.ts';
 export { createStreamLink, type StreamLinkOptions, type StreamPair } from './link/web-streams.ts';
+export type { AdvertiseOptions } from './net/router-advertiser.ts';
 export {
   ClockLimitError,
   type ClockLimits,

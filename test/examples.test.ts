@@ -20,6 +20,7 @@ const EXPECTED: Record<string, RegExp> = {
   'handshake.ts': /Flags \[S\.\].*\n.*SYN-ACK[\s\S]*TIME_WAIT -> CLOSED/,
   'http.ts':
     /^200 OK text\/html "<h1>It works<\/h1>\\n"\n201 Created "HELLO"\n206 Partial Content bytes 4-8\/18/,
+  'ipv6.ts': /^addresses in fd00:1::\/64: 1\nname servers: fd00:2::1\n\[fd00:2::2\]:7 greets you\n$/,
   'lossy-network.ts': /[1-9]\d* packets lost in .*\n.*three runs: [\s\S]*# pass 1\n/,
   'stack-over-websocket.ts':
     /^hello -> HELLO\nstill there\? -> STILL THERE\?\none TCP connection over several WebSockets\n$/,

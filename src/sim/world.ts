@@ -27,6 +27,10 @@ export interface WorldOptions extends VirtualClockOptions {
 export interface HostOptions {
   /** Of its first interface. Default 10.0.0.N/24 for the Nth host. */
   address?: string;
+  /** The IPv6 address of its first interface, 'fd00::1/64'; none by default. */
+  address6?: string;
+  /** Whether its first interface has IPv6 without an address: what routers tell of. */
+  ipv6?: boolean;
   sysctl?: Partial<Sysctl>;
   /** Default: the world's. */
   trace?: TraceSink | null;
@@ -39,6 +43,8 @@ export interface ConnectOptions extends Faults {
   back?: Faults;
   /** The addresses at the two ends, 'A.B.C.D/N'; needed from a host's second interface on. */
   addresses?: readonly [string | undefined, string | undefined];
+  /** The IPv6 addresses at the two ends, 'fd00::1/64'. */
+  addresses6?: readonly [string | undefined, string | undefined];
   offloads?: Partial<Offloads>;
   /** In fault events. Default 'a-b'. */
   name?: string;
@@ -129,6 +135,7 @@ export class World {
       there: thereOnly,
       back: backOnly,
       addresses,
+      addresses6,
       offloads,
       name = this.cableName(a, b),
       ...both
@@ -146,8 +153,8 @@ export class World {
       name,
       trace,
     });
-    this.attach(a, near, addresses?.[0]);
-    this.attach(b, ends[1], addresses?.[1]);
+    this.attach(a, near, addresses?.[0], addresses6?.[0]);
+    this.attach(b, ends[1], addresses?.[1], addresses6?.[1]);
     this.cables.push(ends[0]);
     const cable = new WorldCable(near, ends);
     for (const party of [a, b]) if (party instanceof Stack) this.known(party).cables.push(cable);
@@ -184,17 +191,29 @@ export class World {
     return stack;
   }
 
-  private attach(party: Stack | LearningSwitch, link: CableEnd | FaultyLink, address?: string): void {
+  private attach(
+    party: Stack | LearningSwitch,
+    link: CableEnd | FaultyLink,
+    address?: string,
+    address6?: string,
+  ): void {
     if (party instanceof LearningSwitch) {
       party.attach(link);
       return;
     }
     const host = this.known(party);
     const name = `eth${host.interfaces++}`;
-    const own = address ?? (host.interfaces === 1 ? host.address : undefined);
-    if (own === undefined)
+    const isFirst = host.interfaces === 1;
+    const own = address ?? (isFirst ? host.address : undefined);
+    const own6 = address6 ?? (isFirst ? host.options.address6 : undefined);
+    if (own === undefined && own6 === undefined)
       throw new RangeError(`${host.name} ${name} needs an address: the option \`addresses\``);
-    const result = party.attach(link, { name, address: own });
+    const result = party.attach(link, {
+      name,
+      ...(own === undefined ? {} : { address: own }),
+      ...(own6 === undefined ? {} : { address6: own6 }),
+      ipv6: isFirst && host.options.ipv6 === true,
+    });
     if (result < 0) throw new RangeError(`${host.name} cannot attach ${name}: ${strerror(result)}`);
   }
 

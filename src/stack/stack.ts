@@ -26,7 +26,7 @@ import { RunQueue } from '../socket/run-queue.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { TcpLayer } from '../transport/tcp-layer.ts';
 import { UdpLayer } from '../udp/udp-layer.ts';
-import { ANY_V4, IpAddress, parseCidr } from '../wire/address.ts';
+import { AF_INET, ANY_V4, ANY_V6, IpAddress, parseCidr } from '../wire/address.ts';
 import { type SocketRow, socketRows } from './sockets.ts';
 
 /** Packets and timers that one `run` processes before others have their turn. */
@@ -54,13 +54,20 @@ export interface AttachOptions {
   readonly address?: string;
   /** The default gateway, reached by this link. */
   readonly gateway?: string;
+  /** The same of IPv6: 'fd00::1/64', and 'fd00::fe' or 'fe80::1'. */
+  readonly address6?: string;
+  readonly gateway6?: string;
+  /** More addresses, of either family. */
+  readonly addresses?: readonly string[];
+  /** Gives the interface IPv6 without an address: a link-local one, and what routers tell of. */
+  readonly ipv6?: boolean;
 }
 
 /**
  * A host: attach links, then use the BSD calls (`sys`) or `connect`, `listen` and `udp`.
  * @example
  * const stack = new Stack({ env: nodeEnv() });
- * stack.attach(link, { address: '10.0.0.1/24' });
+ * stack.attach(link, { address: '10.0.0.1/24', address6: 'fd00::1/64' });
  * const socket = stack.connect({ hostname: '10.0.0.2', port: 80 });
  */
 export class Stack {
@@ -102,25 +109,33 @@ export class Stack {
 
   /**
    * Puts an interface on a link. Returns its index (2 for the first: 1 is lo), or -EINVAL for an address or a gateway
-   * that is not one, -ENETUNREACH for a gateway that is not on the link's network.
+   * that is not one (or an IPv6 one on a link of less than 1280 bytes), -ENETUNREACH for a gateway that is not on the
+   * link's network. IPv6 addresses are checked for a second or two before they are certain.
    */
   attach(link: Link, options: AttachOptions = {}): number {
-    const address = options.address === undefined ? undefined : parseCidr(options.address);
-    const gateway = options.gateway === undefined ? undefined : IpAddress.parse(options.gateway);
-    if (address === null || gateway === null) return -EINVAL;
+    const { address, address6, gateway, gateway6, name, addresses = [] } = options;
+    const given = [address, address6, ...addresses].filter(text => text !== undefined).map(parseCidr);
+    const gateways = [gateway, gateway6]
+      .filter(text => text !== undefined)
+      .map(text => IpAddress.parse(text));
+    if (given.includes(null) || gateways.includes(null)) return -EINVAL;
     this.links.push(link);
-    const netif = this.ip.attach(link, options.name);
-    if (address !== undefined) netif.addAddress(address.address, address.prefixLength);
-    if (gateway !== undefined) {
-      const result = this.ip.routes.add({
-        destination: ANY_V4,
-        prefixLength: 0,
-        gateway,
-        netif: netif.index,
-      });
+    const netif = this.ip.attach(link, name);
+    for (const cidr of given) {
+      const result = cidr === null ? 0 : netif.addAddress(cidr.address, cidr.prefixLength);
+      if (result < 0) return result;
+    }
+    if (options.ipv6 === true) this.ip.ipv6.enable(netif);
+    for (const router of gateways) {
+      const result = router === null ? 0 : this.addDefaultRoute(router, netif.index);
       if (result < 0) return result;
     }
     return netif.index;
+  }
+
+  private addDefaultRoute(gateway: IpAddress, netif: number): number {
+    const destination = gateway.family === AF_INET ? ANY_V4 : ANY_V6;
+    return this.ip.routes.add({ destination, prefixLength: 0, gateway, netif });
   }
 
   /** Looks at packets, changes them or stops them; returns what removes the hook. */

@@ -9,6 +9,13 @@ import {
   ICMP4_TTL_EXCEEDED,
   ICMP4_UNREACHABLE,
 } from '../wire/icmp4.ts';
+import {
+  ICMP6_HOP_LIMIT_EXCEEDED,
+  ICMP6_PACKET_TOO_BIG,
+  ICMP6_PARAMETER_PROBLEM,
+  ICMP6_TIME_EXCEEDED,
+  ICMP6_UNREACHABLE,
+} from '../wire/icmp6.ts';
 
 /** By the code of "destination unreachable": what ping says, and what traceroute puts behind the time. */
 const UNREACHABLE: readonly (readonly [text: string, annotation: string])[] = [
@@ -30,6 +37,14 @@ const UNREACHABLE: readonly (readonly [text: string, annotation: string])[] = [
   ['Precedence Cutoff', '!C'],
 ];
 
+const UNREACHABLE6: readonly string[] = [
+  'No route',
+  'Administratively prohibited',
+  'Beyond scope of source address',
+  'Address unreachable',
+  'Port unreachable',
+];
+
 /** An error in ping's words: 'Destination Host Unreachable'. `info` is the MTU, or the pointer. */
 export function icmp4ErrorText(type: number, code: number, info: number): string {
   switch (type) {
@@ -41,6 +56,22 @@ export function icmp4ErrorText(type: number, code: number, info: number): string
       return code === ICMP4_TTL_EXCEEDED ? 'Time to live exceeded' : 'Frag reassembly time exceeded';
     case ICMP4_PARAMETER_PROBLEM:
       return `Parameter problem: pointer = ${info}`;
+    default:
+      return `Bad ICMP type: ${type}`;
+  }
+}
+
+/** The same of ICMPv6 (RFC 4443): 'Destination unreachable: No route'. */
+export function icmp6ErrorText(type: number, code: number, info: number): string {
+  switch (type) {
+    case ICMP6_UNREACHABLE:
+      return `Destination unreachable: ${UNREACHABLE6[code] ?? `Unknown code ${code}`}`;
+    case ICMP6_PACKET_TOO_BIG:
+      return `Packet too big: mtu=${info}`;
+    case ICMP6_TIME_EXCEEDED:
+      return `Time exceeded: ${code === ICMP6_HOP_LIMIT_EXCEEDED ? 'Hop limit' : 'Defragmentation failure'}`;
+    case ICMP6_PARAMETER_PROBLEM:
+      return `Parameter problem: code ${code}, at ${info}`;
     default:
       return `Bad ICMP type: ${type}`;
   }

@@ -6,15 +6,20 @@ import { EAGAIN, EBADF, EINTR } from '../base/errno.ts';
 import { SocketError } from '../socket/api/errors.ts';
 import type { Sys } from '../socket/calls.ts';
 import {
+  AF_INET,
   IP_RECVERR,
   IP_RECVTTL,
   IP_TTL,
+  IPV6_HOPLIMIT,
+  IPV6_RECVERR,
+  IPV6_RECVHOPLIMIT,
   MSG_ERRQUEUE,
   POLLERR,
   POLLIN,
   POLLNVAL,
   SO_TIMESTAMP,
   SOL_IP,
+  SOL_IPV6,
   SOL_SOCKET,
 } from '../socket/constants.ts';
 import type { SockExtendedErr } from '../socket/control.ts';
@@ -41,15 +46,17 @@ export class Messages {
   /** What the message that was read last begins with. */
   readonly buffer: Uint8Array;
   private readonly sys: Sys;
+  private readonly family: number;
 
   /** Opens the socket; messages of more than `size` bytes are cut off. Throws SocketError. */
   constructor(sys: Sys, type: number, protocol: number, family: number, size: number) {
     this.sys = sys;
+    this.family = family;
     this.buffer = new Uint8Array(size);
     this.fd = sys.socket(family, type, protocol);
     if (this.fd < 0) throw new SocketError('socket', this.fd);
-    this.set(SOL_IP, IP_RECVERR, 1);
-    this.set(SOL_IP, IP_RECVTTL, 1);
+    this.setIp(IP_RECVERR, IPV6_RECVERR, 1);
+    this.setIp(IP_RECVTTL, IPV6_RECVHOPLIMIT, 1);
     this.set(SOL_SOCKET, SO_TIMESTAMP, 1);
   }
 
@@ -57,6 +64,12 @@ export class Messages {
   set(level: number, option: number, value: OptionValue): void {
     const result = this.sys.setsockopt(this.fd, level, option, value);
     if (result < 0) throw new SocketError('setsockopt', result);
+  }
+
+  /** `set`, of the option that is one of the socket's family. */
+  setIp(option4: number, option6: number, value: OptionValue): void {
+    if (this.family === AF_INET) this.set(SOL_IP, option4, value);
+    else this.set(SOL_IPV6, option6, value);
   }
 
   /** Waits until there is something to read or `untilUs`. Resolves to what is ready: POLL* bits. Throws the reason. */
@@ -93,6 +106,10 @@ export class Messages {
   }
 }
 
+function isIp(level: number, type: number, type4: number, type6: number): boolean {
+  return (level === SOL_IP && type === type4) || (level === SOL_IPV6 && type === type6);
+}
+
 function messageOf(msg: MsgHdr, length: number): Message {
   let atUs = 0;
   let ttl = 0;
@@ -101,9 +118,9 @@ function messageOf(msg: MsgHdr, length: number): Message {
     if (cmsg_level === SOL_SOCKET && cmsg_type === SO_TIMESTAMP) {
       const { tv_sec, tv_usec } = cmsg_data as Timeval;
       atUs = tv_sec * 1e6 + tv_usec;
-    } else if (cmsg_level === SOL_IP && cmsg_type === IP_TTL) {
+    } else if (isIp(cmsg_level, cmsg_type, IP_TTL, IPV6_HOPLIMIT)) {
       ttl = cmsg_data as number;
-    } else if (cmsg_level === SOL_IP && cmsg_type === IP_RECVERR) {
+    } else if (isIp(cmsg_level, cmsg_type, IP_RECVERR, IPV6_RECVERR)) {
       error = cmsg_data as SockExtendedErr;
     }
   }

@@ -3,6 +3,7 @@ import { resolve } from '../socket/api/address.ts';
 import { SocketError } from '../socket/api/errors.ts';
 import type { Sys } from '../socket/calls.ts';
 import {
+  AF_INET6,
   IP_MTU_DISCOVER,
   IP_PMTUDISC_DO,
   IP_PMTUDISC_DONT,
@@ -10,16 +11,20 @@ import {
   IP_TOS,
   IP_TTL,
   IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPV6_MTU_DISCOVER,
+  IPV6_TCLASS,
+  IPV6_UNICAST_HOPS,
   POLLERR,
   SO_BROADCAST,
   SOCK_DGRAM,
-  SOL_IP,
   SOL_SOCKET,
 } from '../socket/constants.ts';
 import type { Sockaddr } from '../socket/sockaddr.ts';
 import type { Stack } from '../stack/stack.ts';
 import { emitIcmp4, ICMP4_ECHO, ICMP4_HEADER_LENGTH, icmp4EchoSequence } from '../wire/icmp4.ts';
-import { icmp4ErrorText } from './icmp-text.ts';
+import { ICMP6_ECHO } from '../wire/icmp6.ts';
+import { icmp4ErrorText, icmp6ErrorText } from './icmp-text.ts';
 import { type Message, Messages } from './messages.ts';
 import { PingStatistics } from './ping-statistics.ts';
 
@@ -144,7 +149,7 @@ export class Ping implements AsyncIterable<PingEvent> {
       throw new RangeError(`size is ${size}, not 0 to ${SIZE_MAX}`);
     }
     options.signal?.throwIfAborted();
-    this.target = resolve('ping', destination, 0);
+    this.target = resolve(sys, 'ping', destination, 0);
     this.sys = sys;
     this.destination = destination;
     this.address = String(this.target.address);
@@ -209,14 +214,15 @@ export class Ping implements AsyncIterable<PingEvent> {
     const { ttl, tos, dontFragment = 'want', source, identifier = 0 } = options;
     // Room for an error that quotes the whole request and for a reply that is longer than it should be.
     const room = this.request.length + 128;
-    const socket = new Messages(sys, SOCK_DGRAM, IPPROTO_ICMP, target.family, room);
+    const protocol = this.isIpv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+    const socket = new Messages(sys, SOCK_DGRAM, protocol, target.family, room);
     try {
-      if (ttl !== undefined) socket.set(SOL_IP, IP_TTL, ttl);
-      if (tos !== undefined) socket.set(SOL_IP, IP_TOS, tos);
-      socket.set(SOL_IP, IP_MTU_DISCOVER, DISCOVER[dontFragment]);
+      if (ttl !== undefined) socket.setIp(IP_TTL, IPV6_UNICAST_HOPS, ttl);
+      if (tos !== undefined) socket.setIp(IP_TOS, IPV6_TCLASS, tos);
+      socket.setIp(IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, DISCOVER[dontFragment]);
       if (options.broadcast === true) socket.set(SOL_SOCKET, SO_BROADCAST, 1);
       if (source !== undefined || identifier !== 0) {
-        const local = resolve('bind', source ?? '0.0.0.0', identifier);
+        const local = resolve(sys, 'bind', source ?? (this.isIpv6 ? '::' : '0.0.0.0'), identifier);
         const bound = sys.bind(socket.fd, local);
         if (bound < 0) throw new SocketError('bind', bound, source, identifier);
       }
@@ -227,6 +233,10 @@ export class Ping implements AsyncIterable<PingEvent> {
       throw error;
     }
     return socket;
+  }
+
+  private get isIpv6(): boolean {
+    return this.target.family === AF_INET6;
   }
 
   /** Whether everything came that is waited for, or the time is over. */
@@ -256,7 +266,8 @@ export class Ping implements AsyncIterable<PingEvent> {
     const previous = statistics.transmitted % SEQUENCES;
     const sequence = (statistics.transmitted + 1) % SEQUENCES;
     const { buffer, byteOffset, byteLength } = request;
-    emitIcmp4(new DataView(buffer, byteOffset, byteLength), 0, ICMP4_ECHO, 0, sequence);
+    const type = this.isIpv6 ? ICMP6_ECHO : ICMP4_ECHO;
+    emitIcmp4(new DataView(buffer, byteOffset, byteLength), 0, type, 0, sequence);
     const nowUs = this.now();
     const result = this.sys.sendto(this.socket.fd, request, 0, this.target);
     const retry = result === -ENOBUFS || result === -EAGAIN;
@@ -348,7 +359,7 @@ export class Ping implements AsyncIterable<PingEvent> {
       sequence,
       from: String(error.offender.address),
       errno: error.ee_errno,
-      text: icmp4ErrorText(error.ee_type, error.ee_code, error.ee_info),
+      text: (this.isIpv6 ? icmp6ErrorText : icmp4ErrorText)(error.ee_type, error.ee_code, error.ee_info),
     };
   }
 

@@ -126,7 +126,7 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
     within('queries', queries, 1, QUERIES_MAX);
     within('size', size, HEADERS, 65535);
     within('port', port, 1, 65535);
-    this.target = resolve('traceroute', destination, port);
+    this.target = resolve(sys, 'traceroute', destination, port);
     this.sys = sys;
     this.destination = destination;
     this.address = String(this.target.address);
@@ -175,7 +175,7 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
       socket.set(SOL_IP, IP_MTU_DISCOVER, dontFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
       if (tos !== undefined) socket.set(SOL_IP, IP_TOS, tos);
       if (source !== undefined) {
-        const bound = this.sys.bind(socket.fd, resolve('bind', source, 0));
+        const bound = this.sys.bind(socket.fd, resolve(this.sys, 'bind', source, 0));
         if (bound < 0) throw new SocketError('bind', bound, source);
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Rng } from '../../src/base/rng.ts';
 import type { World } from '../../src/sim/world.ts';
-import { AF_INET, SHUT_WR, SOCK_STREAM } from '../../src/socket/constants.ts';
+import { AF_INET, AF_INET6, SHUT_WR, SOCK_STREAM } from '../../src/socket/constants.ts';
 import type { Stack } from '../../src/stack/stack.ts';
 import { IpAddress } from '../../src/wire/address.ts';
 
@@ -62,8 +62,10 @@ export async function exchange(
   bytes: number,
   port = 5000,
 ): Promise<void> {
-  const listener = server.sys.socket(AF_INET, SOCK_STREAM);
-  assert.equal(server.sys.bind(listener, { address: '0.0.0.0', port }), 0);
+  const isIpv6 = address.includes(':');
+  const family = isIpv6 ? AF_INET6 : AF_INET;
+  const listener = server.sys.socket(family, SOCK_STREAM);
+  assert.equal(server.sys.bind(listener, { address: isIpv6 ? '::' : '0.0.0.0', port }), 0);
   assert.equal(server.sys.listen(listener, 1), 0);
   const whole = { bytes, wrongAt: -1 };
   const serve = async (): Promise<void> => {
@@ -75,7 +77,7 @@ export async function exchange(
     server.sys.close(listener);
   };
   const ask = async (): Promise<void> => {
-    const fd = client.sys.socket(AF_INET, SOCK_STREAM);
+    const fd = client.sys.socket(family, SOCK_STREAM);
     assert.equal(await client.sys.wait.connect(fd, { address, port }), 0);
     const [received] = await Promise.all([receiveStream(client, fd, 2), sendStream(client, fd, bytes, 1)]);
     assert.deepEqual(received, whole);

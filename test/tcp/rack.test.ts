@@ -246,7 +246,7 @@ for (const iss of ISS_VALUES) {
       const rto = due();
       bench.advance(5 * MS);
       bench.receive('.', { ack: 1, sack: [block('b', 'h')] });
-      assert.equal(due(), rto);
+      assert.ok(due() >= rto, 'h was sent before the repetition');
       bench.advance(5 * MS);
       bench.receive('.', { ack: 1, sack: [block('k'), block('b', 'h')] });
       bench.advance(5 * MS);

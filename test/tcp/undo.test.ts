@@ -69,7 +69,7 @@ for (const iss of ISS_VALUES) {
       const bench = repeated();
       bench.receive('.', { ack: 1, sack: [block('c'), block('b', 'd')] });
       assert.equal(bench.host.mib.TcpExt.TCPDSACKOfoRecv, 1);
-      assert.equal(bench.connection.caState, 'Recovery');
+      assert.equal(bench.host.mib.TcpExt.TCPDSACKUndo, 0);
       assert.equal(bench.connection.ssthresh, 7);
     });
 

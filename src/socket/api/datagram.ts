@@ -1,9 +1,10 @@
 import { EAGAIN, EBADF, EINTR } from '../../base/errno.ts';
 import { POLLIN } from '../../core/readiness.ts';
+import { AF_INET, AF_INET6 } from '../../wire/address.ts';
 import type { Sys } from '../calls.ts';
 import { FIONREAD, SO_BROADCAST, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET } from '../constants.ts';
 import type { File } from '../file.ts';
-import { out, type Sockaddr } from '../sockaddr.ts';
+import { out, type Sockaddr, sockaddrOf } from '../sockaddr.ts';
 import { type WaitOptions, waitFor } from '../wait.ts';
 import { resolve, type SocketAddress } from './address.ts';
 import { SocketError } from './errors.ts';
@@ -32,6 +33,7 @@ export class DatagramSocket {
   private readonly sys: Sys;
   private readonly fd: number;
   private readonly file: File;
+  private readonly family: number;
   private readonly untie: () => void;
 
   /** Takes over the descriptor `fd`, which is bound. */
@@ -39,6 +41,9 @@ export class DatagramSocket {
     this.sys = sys;
     this.fd = fd;
     this.file = sys.ops.files.get(fd) as File;
+    const name = out<Sockaddr>();
+    sys.ops.getsockname(fd, name);
+    this.family = name.value?.family ?? AF_INET;
     this.addr = boundAddress(sys, fd, 'udp');
     const onAbort = (): void => this.close();
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -47,7 +52,9 @@ export class DatagramSocket {
 
   /** Sends one datagram; resolves to its length. Rejects with SocketError (EMSGSIZE, ENETUNREACH, EBADF ...). */
   async send(data: Uint8Array, to: SocketAddress): Promise<number> {
-    const address = resolve(this.sys, 'send', to.hostname, to.port);
+    const resolved = resolve(this.sys, 'send', to.hostname, to.port);
+    // An IPv6 socket reaches IPv4 by mapped addresses.
+    const address = this.family === AF_INET6 ? sockaddrOf(AF_INET6, resolved.address, to.port) : resolved;
     const result = this.file.closed ? -EBADF : await this.sys.wait.sendto(this.fd, data, 0, address);
     if (result < 0) throw new SocketError('send', result, to.hostname, to.port);
     return result;
