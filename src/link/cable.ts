@@ -2,7 +2,7 @@ import { Rng } from '../base/rng.ts';
 import type { Env, Task } from '../core/env.ts';
 import type { Link, LinkPort, Medium, Offloads } from '../core/link.ts';
 import { NO_OFFLOADS } from '../core/link.ts';
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
+import { CHECKSUM_NONE, type Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
 import { type FaultEvent, TRACE_FAULT } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
@@ -154,12 +154,11 @@ export class CableEnd implements Link {
     if (isTooBig(packet, this.medium, this.mtu, this.offloads.gsoMaxSize))
       return this.drop(packet, 'too-big');
     if (this.pipe.full()) return false;
+    // With the offload a checksum that is not there yet stays so: whoever sends the packet on must know.
     if (!this.offloads.checksum) {
       // A wire carries bytes, not what is known of them.
       completeChecksum(packet);
       packet.checksumState = CHECKSUM_NONE;
-    } else if (packet.checksumState === CHECKSUM_PARTIAL) {
-      packet.checksumState = CHECKSUM_VERIFIED;
     }
     packet.mark = 0;
     this.pipe.push(packet);

@@ -1,7 +1,9 @@
 import type { Env } from '../core/env.ts';
+import { cutTcp, type SegmentSink, segmentCount } from '../core/gso.ts';
 import type { Link, LinkPort, Offloads } from '../core/link.ts';
 import { NO_OFFLOADS } from '../core/link.ts';
 import type { Packet } from '../core/packet.ts';
+import { completeChecksum } from '../core/partial-checksum.ts';
 import { type FaultEvent, TRACE_FAULT } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import {
@@ -22,7 +24,7 @@ export interface SwitchOptions extends Partial<MacTableLimits> {
   /** The switch's name in fault events. Default 'switch'. */
   name?: string | undefined;
   trace?: TraceSink | null | undefined;
-  /** Of all its cables: what arrives without a checksum must leave where none is needed. Default none. */
+  /** Of its own cables. What a port's link cannot do itself the switch does. Default none. */
   offloads?: Partial<Offloads> | undefined;
 }
 
@@ -79,9 +81,6 @@ export class LearningSwitch {
   attach(link: Link): void {
     if (this.ports.length >= SWITCH_PORTS) throw new RangeError(`a switch has at most ${SWITCH_PORTS} ports`);
     if (link.medium !== 'ethernet') throw new RangeError('a switch port needs an Ethernet link');
-    if (this.offloads.checksum && !link.offloads.checksum) {
-      throw new RangeError('this switch leaves checksums to its links, and this link computes none');
-    }
     const port = new SwitchPort(this, link);
     this.ports.push(port);
     link.attach(port);
@@ -144,7 +143,21 @@ export class LearningSwitch {
     else this.output(copy, to);
   }
 
+  /** Does for the link what it cannot do itself, as the way out of an interface does. */
   private output(packet: Packet, to: SwitchPort): void {
+    const { checksum, gsoMaxSize } = to.link.offloads;
+    if (packet.gsoSize > 0 && gsoMaxSize === 0) {
+      const count = segmentCount(packet);
+      if (cutTcp(packet, packet.owner, checksum, to) < count) this.counters.dropped++;
+      packet.release();
+      return;
+    }
+    if (!checksum) completeChecksum(packet);
+    this.send(packet, to);
+  }
+
+  /** Hands a frame to the link of a port. */
+  send(packet: Packet, to: SwitchPort): void {
     if (!to.link.send(packet)) this.drop(packet, 'queue-full');
   }
 
@@ -159,7 +172,7 @@ export class LearningSwitch {
 }
 
 /** A switch's end of a link. */
-export class SwitchPort implements LinkPort {
+export class SwitchPort implements LinkPort, SegmentSink {
   readonly link: Link;
   private readonly lan: LearningSwitch;
 
@@ -177,6 +190,10 @@ export class SwitchPort implements LinkPort {
   /** Links deliver from tasks and `send` only queues, so a frame can go straight on. */
   receive(packet: Packet): void {
     this.lan.forward(packet, this);
+  }
+
+  segment(packet: Packet): void {
+    this.lan.send(packet, this);
   }
 
   /** A switch does not wait for a full queue: it drops. */

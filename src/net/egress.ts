@@ -1,10 +1,10 @@
 import { ENOBUFS } from '../base/errno.ts';
 import { Ring } from '../base/ring.ts';
+import { cutTcp, type SegmentSink, segmentCount } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import type { Link } from '../core/link.ts';
 import type { Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
-import { cutTcp, type SegmentSink, segmentCount } from './gso.ts';
 import { tracePacket, traceQueue } from './packet-trace.ts';
 
 /** What an interface has sent, in the words of /proc/net/dev. */

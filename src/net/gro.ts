@@ -4,6 +4,7 @@
  * @module
  */
 import { type Seq, seqAdd } from '../base/seq.ts';
+import { leaveTcpChecksumOpen, pseudoHeaderSumAt } from '../core/gso.ts';
 import type { Medium } from '../core/link.ts';
 import { CHECKSUM_NONE, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
 import { LARGE_SLOT } from '../core/pool.ts';
@@ -26,7 +27,6 @@ import {
   tcpHeaderLength,
   tcpSeq,
 } from '../wire/tcp.ts';
-import { leaveTcpChecksumOpen, pseudoHeaderSumAt } from './gso.ts';
 
 /** Version 4, a header without options. */
 const PLAIN_IPV4 = 0x45;

@@ -2,6 +2,8 @@
  * Receiving IPv4 packets (RFC 791, RFC 1122 section 3.2.1): checks, delivery to a transport, and forwarding.
  * @module
  */
+
+import { segmentCount, wireLength } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import type { TransportProtocol } from '../core/network.ts';
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
@@ -46,7 +48,6 @@ import {
   type CachedAddress,
 } from './address-cache.ts';
 import { IPV4_FRAGMENTS } from './fragment-format.ts';
-import { segmentCount, wireLength } from './gso.ts';
 import { withHeadroom } from './headroom.ts';
 import type { Icmp4 } from './icmp4.ts';
 import type { Interfaces } from './interfaces.ts';

@@ -3,6 +3,7 @@
  * @module
  */
 import { EMSGSIZE, ENOBUFS } from '../base/errno.ts';
+import { segmentCount, wireLength } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import type { IpSendOptions } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
@@ -17,7 +18,6 @@ import {
   ipv4HeaderLength,
 } from '../wire/ipv4.ts';
 import { fragmentDataSize, makeFragment } from './fragment.ts';
-import { segmentCount, wireLength } from './gso.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { IpRoute } from './ip-route.ts';
 import type { NeighborTable } from './neighbor.ts';

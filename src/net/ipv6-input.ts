@@ -3,6 +3,8 @@
  * ipv6-extensions.ts.
  * @module
  */
+
+import { segmentCount, wireLength } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
 import type { DropReason } from '../trace/events.ts';
@@ -45,7 +47,6 @@ import {
   type CachedAddress,
 } from './address-cache.ts';
 import type { Transports } from './family.ts';
-import { segmentCount, wireLength } from './gso.ts';
 import { withHeadroom } from './headroom.ts';
 import type { Icmp6 } from './icmp6.ts';
 import type { Interfaces } from './interfaces.ts';

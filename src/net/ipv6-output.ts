@@ -3,6 +3,7 @@
  * @module
  */
 import { EMSGSIZE, ENOBUFS } from '../base/errno.ts';
+import { wireLength } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import { IPPROTO_TCP, IPPROTO_UDP, type IpSendOptions } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
@@ -13,7 +14,6 @@ import { emitIpv6, IPV6_HEADER_LENGTH, IPV6_PAYLOAD_MAX } from '../wire/ipv6.ts'
 import { FRAGMENT_HEADER_LENGTH } from '../wire/ipv6-extension.ts';
 import { fragmentDataSize } from './fragment.ts';
 import { makeFragment6 } from './fragment6.ts';
-import { wireLength } from './gso.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { IpRoute } from './ip-route.ts';
 import type { NeighborTable } from './neighbor.ts';

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { cutTcp, leaveTcpChecksumOpen } from '../../src/core/gso.ts';
 import type { Medium } from '../../src/core/link.ts';
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../../src/core/packet.ts';
 import { completeChecksum } from '../../src/core/partial-checksum.ts';
 import { PacketPool } from '../../src/core/pool.ts';
 import { Gro } from '../../src/net/gro.ts';
-import { cutTcp, leaveTcpChecksumOpen } from '../../src/net/gso.ts';
 import { ETHERTYPE_IPV4, emitEthernet } from '../../src/wire/ethernet.ts';
 import { emitIpv4, fillIpv4Checksum, ipv4ChecksumOk, ipv4TotalLength } from '../../src/wire/ipv4.ts';
 import { ACK, CWR, emitTcp, FIN, PSH, RST, SYN, tcpFlags, tcpSeq, URG } from '../../src/wire/tcp.ts';

@@ -5,10 +5,6 @@
  */
 
 import { seqAdd } from '../base/seq.ts';
-import { IPPROTO_TCP } from '../core/network.ts';
-import { CHECKSUM_PARTIAL, HEADROOM, type Packet } from '../core/packet.ts';
-import { completeChecksum } from '../core/partial-checksum.ts';
-import type { PacketPool } from '../core/pool.ts';
 import { foldChecksum } from '../wire/checksum.ts';
 import {
   fillIpv4Checksum,
@@ -31,6 +27,9 @@ import {
   tcpHeaderLength,
   tcpSeq,
 } from '../wire/tcp.ts';
+import { IPPROTO_TCP } from './network.ts';
+import { CHECKSUM_PARTIAL, HEADROOM, type Packet, type PacketOwner } from './packet.ts';
+import { completeChecksum } from './partial-checksum.ts';
 
 /** Where the cut segments go. */
 export interface SegmentSink {
@@ -60,7 +59,7 @@ export function wireLength(packet: Packet): number {
  */
 export function cutTcp(
   packet: Packet,
-  pool: PacketPool,
+  pool: PacketOwner,
   checksumOffload: boolean,
   sink: SegmentSink,
 ): number {
@@ -92,7 +91,7 @@ export function cutTcp(
 /** A packet with the headers of `packet` and `chunk` bytes of its payload, at the same offsets. */
 function copySegment(
   packet: Packet,
-  pool: PacketPool,
+  pool: PacketOwner,
   payload: number,
   at: number,
   chunk: number,
