@@ -1,5 +1,6 @@
 /**
- * A host whose link takes super-segments and leaves out checksums, as a TAP device does, behind a switch with plain cables.
+ * A host whose link takes super-segments and leaves out checksums, as a TAP device does, behind a switch with plain
+ * cables.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
