@@ -4,10 +4,11 @@ import type { Link, LinkPort, Medium, Offloads } from '../core/link.ts';
 import { NO_OFFLOADS } from '../core/link.ts';
 import { CHECKSUM_NONE, type Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
-import { type FaultEvent, TRACE_FAULT } from '../trace/events.ts';
+import type { FaultEvent } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { isTooBig } from './frame.ts';
 import { Pipe, type PipeOptions, type PipeSink } from './pipe.ts';
+import { traceFault } from './trace-fault.ts';
 
 /** What a cable is like. Delay, jitter, rate and queue limit hold for both directions unless one has its own. */
 export interface CableOptions extends PipeOptions {
@@ -92,9 +93,7 @@ export class Cable {
   }
 
   emit(fault: FaultEvent['fault'], length: number): void {
-    const { trace } = this;
-    if (trace === null || (trace.wants & TRACE_FAULT) === 0) return;
-    trace.emit({ type: 'fault', atUs: this.env.nowUs(), host: this.name, fault, length });
+    traceFault(this.trace, this.env, this.name, fault, length);
   }
 }
 

@@ -2,9 +2,9 @@ import type { Rng } from '../base/rng.ts';
 import type { Env, Task } from '../core/env.ts';
 import type { Link, LinkPort, Medium, Offloads } from '../core/link.ts';
 import type { Packet } from '../core/packet.ts';
-import { TRACE_FAULT } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { type Fault, type FaultCounters, type Faults, Lane } from './lane.ts';
+import { traceFault } from './trace-fault.ts';
 
 /** What `faulty` is to do, and where it reports it. */
 export interface FaultyOptions {
@@ -158,8 +158,6 @@ export class FaultyLink implements Link {
   }
 
   private emit(fault: Fault, length: number): void {
-    const { trace } = this;
-    if (trace === null || (trace.wants & TRACE_FAULT) === 0) return;
-    trace.emit({ type: 'fault', atUs: this.env.nowUs(), host: this.name, fault, length });
+    traceFault(this.trace, this.env, this.name, fault, length);
   }
 }

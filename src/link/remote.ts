@@ -9,7 +9,7 @@ import { type Link, type LinkPort, type Medium, NO_OFFLOADS } from '../core/link
 import type { Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
 import { PacketPool } from '../core/pool.ts';
-import { type FaultEvent, TRACE_FAULT } from '../trace/events.ts';
+import type { FaultEvent } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { Backoff, type BackoffLimits } from './backoff.ts';
 import { ETHERNET_MTU, randomMac } from './cable.ts';
@@ -23,6 +23,7 @@ import {
   type RemoteOpener,
   type RemoteTransport,
 } from './remote-transport.ts';
+import { traceFault } from './trace-fault.ts';
 
 /** What a link over something else is like. */
 export interface RemoteLinkOptions {
@@ -446,10 +447,7 @@ export class RemoteLink implements Link {
   }
 
   private emit(fault: FaultEvent['fault'], length: number, detail: string): void {
-    const { trace } = this.options;
-    if (trace === null || trace === undefined || (trace.wants & TRACE_FAULT) === 0) return;
-    const event: FaultEvent = { type: 'fault', atUs: this.env.nowUs(), host: this.name, fault, length };
-    trace.emit(detail === '' ? event : { ...event, detail });
+    traceFault(this.options.trace, this.env, this.name, fault, length, detail);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Link, LinkPort, Offloads } from '../core/link.ts';
 import { NO_OFFLOADS } from '../core/link.ts';
 import type { Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
-import { type FaultEvent, TRACE_FAULT } from '../trace/events.ts';
+import type { FaultEvent } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import {
   checkEthernet,
@@ -18,6 +18,7 @@ import { CableEnd, type CableOptions, createCable } from './cable.ts';
 import { copyPacket } from './frame.ts';
 import { MacTable, type MacTableLimits } from './mac-table.ts';
 import { RemoteLink } from './remote.ts';
+import { traceFault } from './trace-fault.ts';
 
 /** A switch's name, the bounds of its table, and what its cables need not do. */
 export interface SwitchOptions extends Partial<MacTableLimits> {
@@ -163,10 +164,7 @@ export class LearningSwitch {
 
   private drop(packet: Packet, fault: FaultEvent['fault']): void {
     this.counters.dropped++;
-    const { trace } = this;
-    if (trace !== null && (trace.wants & TRACE_FAULT) !== 0) {
-      trace.emit({ type: 'fault', atUs: this.env.nowUs(), host: this.name, fault, length: packet.length });
-    }
+    traceFault(this.trace, this.env, this.name, fault, packet.length);
     packet.release();
   }
 }

@@ -258,12 +258,6 @@ export class Ops {
     return this.install(new Epoll(), flags);
   }
 
-  epollOf(epfd: number): Epoll | number {
-    const file = this.file(epfd);
-    if (typeof file === 'number') return file;
-    return file instanceof Epoll ? file : -EINVAL;
-  }
-
   epoll_ctl(epfd: number, op: number, fd: number, event: EpollEvent | null): number {
     const target = this.file(fd);
     const epoll = this.file(epfd);
@@ -275,10 +269,16 @@ export class Ops {
   }
 
   epoll_wait(epfd: number, events: EpollEvent[], maxevents: number): number {
-    const epoll = this.epollOf(epfd);
+    const epoll = this.epollTarget(epfd, events, maxevents);
+    return typeof epoll === 'number' ? epoll : epoll.collect(events, maxevents);
+  }
+
+  /** Checks the arguments of epoll_wait(2); what is left is `epoll.collect`. */
+  epollTarget(epfd: number, events: EpollEvent[], maxevents: number): Epoll | number {
+    const epoll = this.file(epfd);
     if (typeof epoll === 'number') return epoll;
-    if (maxevents <= 0) return -EINVAL;
-    return Array.isArray(events) ? epoll.collect(events, maxevents) : -EFAULT;
+    if (!(epoll instanceof Epoll) || maxevents <= 0) return -EINVAL;
+    return Array.isArray(events) ? epoll : -EFAULT;
   }
 }
 

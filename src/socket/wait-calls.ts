@@ -1,4 +1,4 @@
-import { EFAULT, EINTR, EINVAL } from '../base/errno.ts';
+import { EFAULT, EINTR } from '../base/errno.ts';
 import { POLLOUT } from '../core/readiness.ts';
 import { AcceptCall, ConnectCall, EpollWaitCall, ReceiveCall, SendCall } from './blocking-calls.ts';
 import type { Sys } from './calls.ts';
@@ -248,10 +248,8 @@ export class SysWait {
     options: WaitOptions,
   ): Promise<number> {
     const { ops } = this.sys;
-    const epoll = ops.epollOf(epfd);
+    const epoll = ops.epollTarget(epfd, events, maxevents);
     if (typeof epoll === 'number') return Promise.resolve(epoll);
-    if (maxevents <= 0) return Promise.resolve(-EINVAL);
-    if (!Array.isArray(events)) return Promise.resolve(-EFAULT);
     const timeoutUs = timeout < 0 ? Number.POSITIVE_INFINITY : timeout * 1000;
     return new EpollWaitCall(ops, epoll, events, maxevents).start(timeoutUs, options);
   }

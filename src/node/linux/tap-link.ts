@@ -10,8 +10,8 @@ import { HEADROOM, type Packet } from '../../core/packet.ts';
 import { PacketPool } from '../../core/pool.ts';
 import { randomMac } from '../../link/cable.ts';
 import { isTooBig } from '../../link/frame.ts';
+import { traceFault } from '../../link/trace-fault.ts';
 import { Gro } from '../../net/gro.ts';
-import { TRACE_FAULT } from '../../trace/events.ts';
 import type { TraceSink } from '../../trace/sink.ts';
 import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
 import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
@@ -260,11 +260,7 @@ export class TapLink implements Link {
 
   private drop(packet: Packet): true {
     this.stats.sentDropped++;
-    const { trace } = this;
-    if (trace !== null && (trace.wants & TRACE_FAULT) !== 0) {
-      const { length } = packet;
-      trace.emit({ type: 'fault', atUs: this.env.nowUs(), host: this.name, fault: 'drop', length });
-    }
+    traceFault(this.trace, this.env, this.name, 'drop', packet.length);
     packet.release();
     return true;
   }

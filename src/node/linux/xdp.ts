@@ -8,7 +8,7 @@ import { type Link, type LinkPort, NO_OFFLOADS } from '../../core/link.ts';
 import { HEADROOM, type Packet } from '../../core/packet.ts';
 import { LARGE_SLOT, PacketPool } from '../../core/pool.ts';
 import { isTooBig } from '../../link/frame.ts';
-import { TRACE_FAULT } from '../../trace/events.ts';
+import { traceFault } from '../../link/trace-fault.ts';
 import type { TraceSink } from '../../trace/sink.ts';
 import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
 import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
@@ -296,11 +296,7 @@ export class XdpLink implements Link {
 
   private drop(packet: Packet): true {
     this.stats.sentDropped++;
-    const { trace } = this;
-    if (trace !== null && (trace.wants & TRACE_FAULT) !== 0) {
-      const { length } = packet;
-      trace.emit({ type: 'fault', atUs: this.env.nowUs(), host: this.device, fault: 'drop', length });
-    }
+    traceFault(this.trace, this.env, this.device, 'drop', packet.length);
     packet.release();
     return true;
   }
