@@ -24,6 +24,7 @@ import {
 import { checkVlan, isVlanType, VLAN_ID_NONE, VLAN_TAG_LENGTH, vlanId, vlanInnerType } from '../wire/vlan.ts';
 import { ADDRESS_BROADCAST } from './address-cache.ts';
 import type { AddressConflict } from './arp.ts';
+import { DnsRepository } from './dns-repository.ts';
 import type { IpFamily } from './family.ts';
 import { Interfaces, LOOPBACK_INDEX } from './interfaces.ts';
 import { IpRoute } from './ip-route.ts';
@@ -48,6 +49,8 @@ export class IpLayer implements NetifOwner {
   /** What only one of the families has. */
   readonly ipv4: Ipv4;
   readonly ipv6: Ipv6;
+  /** Name servers and search domains. */
+  readonly dns: DnsRepository;
   private readonly host: Host;
   private readonly interfaces: Interfaces;
   /** By protocol number; ICMP is each family's own. */
@@ -67,8 +70,9 @@ export class IpLayer implements NetifOwner {
       index => interfaces.byIndex(index)?.up === true,
     );
     const limit = new IcmpRateLimit(host);
+    this.dns = new DnsRepository(host);
     this.ipv4 = new Ipv4(host, interfaces, this.routes, this.transports4, limit);
-    this.ipv6 = new Ipv6(host, interfaces, this.routes, this.transports6, limit);
+    this.ipv6 = new Ipv6(host, interfaces, this.routes, this.transports6, limit, this.dns);
     this.transports4[this.ipv4.icmp.protocol] = this.ipv4.icmp;
     this.transports6[this.ipv6.icmp.protocol] = this.ipv6.icmp;
     const lo = this.addNetif(loopback, 'lo');
@@ -233,6 +237,7 @@ export class IpLayer implements NetifOwner {
     for (const netif of this.interfaces.list) netif.close();
     this.ipv4.close();
     this.ipv6.close();
+    this.dns.close();
     this.interfaces.changed();
   }
 

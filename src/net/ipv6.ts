@@ -6,6 +6,7 @@ import { macFromParts } from '../wire/ethernet.ts';
 import { ICMP6_PORT_UNREACHABLE, ICMP6_UNREACHABLE, ND_REDIRECT } from '../wire/icmp6.ts';
 import { ADDRESS_LOCAL, ADDRESS_LOOPBACK } from './address-cache.ts';
 import { Dad } from './dad.ts';
+import type { DnsRepository } from './dns-repository.ts';
 import type { IpFamily, Transports } from './family.ts';
 import { Icmp6 } from './icmp6.ts';
 import type { Interfaces } from './interfaces.ts';
@@ -37,6 +38,7 @@ export class Ipv6 implements IpFamily {
   private readonly interfaces: Interfaces;
   private readonly table: RouteTable;
   private readonly limit: IcmpRateLimit;
+  private readonly dns: DnsRepository;
   private readonly router: Router6;
   private readonly ndp: Ndp;
   private readonly dad: Dad;
@@ -55,11 +57,13 @@ export class Ipv6 implements IpFamily {
     table: RouteTable,
     transports: Transports,
     limit: IcmpRateLimit,
+    dns: DnsRepository,
   ) {
     this.host = host;
     this.interfaces = interfaces;
     this.table = table;
     this.limit = limit;
+    this.dns = dns;
     this.router = new Router6(host, interfaces, table);
     this.output = new Ipv6Output(host, interfaces);
     this.icmp = new Icmp6(host, interfaces, this.router, this.output, transports, limit);
@@ -68,7 +72,7 @@ export class Ipv6 implements IpFamily {
     this.mld = new Mld(host, this.router, this.output, this.icmp);
     this.slaac = new Slaac(host, interfaces);
     this.dad = new Dad(host, this.ndp, this);
-    this.discovery = new RouterDiscovery(host, interfaces, table, this.ndp, this.slaac, this.router);
+    this.discovery = new RouterDiscovery(host, interfaces, table, this.ndp, this.slaac, this.router, dns);
     this.advertiser = new RouterAdvertiser(host, this.ndp);
     this.input = new Ipv6Input(host, interfaces, this.router, this.output, this.icmp, transports);
     this.ndp.connect(this.dad, this.discovery);
@@ -88,7 +92,7 @@ export class Ipv6 implements IpFamily {
 
   /** The name servers that routers told of (RFC 8106). */
   get nameServers(): readonly IpAddress[] {
-    return this.discovery.nameServers;
+    return this.dns.serversOf('ra');
   }
 
   /** The routers that said they may be used as default. */

@@ -10,6 +10,7 @@ import { ND_ROUTER_SOLICIT } from '../wire/icmp6.ts';
 import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import type { Redirect, RouterAdvert } from '../wire/ndp.ts';
 import type { NameServers, PrefixInformation } from '../wire/ndp-options.ts';
+import type { DnsRepository } from './dns-repository.ts';
 import type { Interfaces } from './interfaces.ts';
 import { lifetimeEndUs } from './lifetime.ts';
 import type { Ndp } from './ndp.ts';
@@ -43,13 +44,6 @@ interface OnLinkPrefix {
   untilUs: number;
 }
 
-/** A name server that a router told of. */
-interface NameServer {
-  readonly netif: Netif;
-  readonly address: IpAddress;
-  untilUs: number;
-}
-
 /** The solicitations for routers on one interface. */
 interface Solicitation {
   readonly alarm: Alarm;
@@ -64,9 +58,9 @@ export class RouterDiscovery {
   private readonly ndp: Ndp;
   private readonly slaac: Slaac;
   private readonly router: Router6;
+  private readonly dns: DnsRepository;
   private routers: DefaultRouter[] = [];
   private prefixes: OnLinkPrefix[] = [];
-  private servers: NameServer[] = [];
   private readonly solicitations = new Map<Netif, Solicitation>();
   private readonly redirects = new Map<string, IpAddress>();
   private readonly alarm = new Alarm(() => this.expire());
@@ -78,6 +72,7 @@ export class RouterDiscovery {
     ndp: Ndp,
     slaac: Slaac,
     router: Router6,
+    dns: DnsRepository,
   ) {
     this.host = host;
     this.interfaces = interfaces;
@@ -85,13 +80,9 @@ export class RouterDiscovery {
     this.ndp = ndp;
     this.slaac = slaac;
     this.router = router;
+    this.dns = dns;
     router.redirected = (destination, netif) =>
       this.redirects.size === 0 ? null : (this.redirects.get(`${netif} ${destination}`) ?? null);
-  }
-
-  /** The name servers that routers told of, in the order in which they did. */
-  get nameServers(): readonly IpAddress[] {
-    return this.servers.map(({ address }) => address);
   }
 
   /** The routers that may be used as default, as 'address%zone'. */
@@ -118,7 +109,7 @@ export class RouterDiscovery {
       this.noRouter(netif, address);
     }
     for (const known of this.prefixes.filter(prefix => prefix.netif === netif)) this.removePrefix(known);
-    this.servers = this.servers.filter(server => server.netif !== netif);
+    this.dns.forget('ra', netif.index);
     this.redirects.clear();
     if (netif.ipv6 !== null) netif.ipv6.linkMtu = 0;
   }
@@ -299,13 +290,8 @@ export class RouterDiscovery {
   }
 
   private addServers(netif: Netif, { addresses, lifetime }: NameServers): void {
-    const { host } = this;
-    for (const given of addresses) {
-      const address = given.withZone(netif.index);
-      this.servers = this.servers.filter(known => !known.address.equals(address));
-      if (lifetime === 0 || this.servers.length >= host.sysctl.max_addresses) continue;
-      this.servers.push({ netif, address, untilUs: lifetimeEndUs(host.nowUs, lifetime) });
-    }
+    const untilUs = lifetimeEndUs(this.host.nowUs, lifetime);
+    for (const address of addresses) this.dns.learnServer('ra', netif.index, address, untilUs);
   }
 
   private expire(): void {
@@ -314,13 +300,12 @@ export class RouterDiscovery {
       this.noRouter(netif, address);
     }
     for (const known of this.prefixes.filter(({ untilUs }) => untilUs <= nowUs)) this.removePrefix(known);
-    this.servers = this.servers.filter(({ untilUs }) => untilUs > nowUs);
     this.schedule();
   }
 
   private schedule(): void {
     const { timers } = this.host;
-    const ends = [...this.routers, ...this.prefixes, ...this.servers].map(({ untilUs }) => untilUs);
+    const ends = [...this.routers, ...this.prefixes].map(({ untilUs }) => untilUs);
     const nextUs = Math.min(Number.POSITIVE_INFINITY, ...ends);
     if (nextUs === Number.POSITIVE_INFINITY) timers.delete(this.alarm);
     else timers.set(this.alarm, nextUs);

@@ -42,6 +42,10 @@ export interface StackOptions {
   /** Limits and policies that differ from Linux's defaults. */
   readonly sysctl?: Partial<Sysctl>;
   readonly trace?: TraceSink | null;
+  /** Addresses of name servers, preferred to those that are learned. RangeError for what is not an address. */
+  readonly nameServers?: readonly string[];
+  /** Domains to complete a short name with, preferred to those that are learned. */
+  readonly searchDomains?: readonly string[];
   /** Chooses TCP's initial sequence numbers instead of RFC 6528. For tests: a remote party can guess them. */
   readonly iss?: (flow: FiveTuple) => number;
 }
@@ -85,10 +89,12 @@ export class Stack {
 
   constructor(options: StackOptions) {
     const { env, name = 'host', pool = new PacketPool(), sysctl, trace = null, iss } = options;
+    const { nameServers = [], searchDomains = [] } = options;
     this.host = new Host(name, env, pool, { ...DEFAULT_SYSCTL, ...sysctl });
     this.host.trace = trace;
     this.task = env.task(() => this.wake());
     this.ip = new IpLayer(this.host, new Loopback());
+    this.ip.dns.replace('static', 0, nameServers.map(parseAddress), searchDomains);
     this.tcp = new TcpLayer(this.host, this.ip);
     this.udpLayer = new UdpLayer(this.host, this.ip);
     this.pingLayer = new PingLayer(this.host, this.ip);
@@ -158,6 +164,16 @@ export class Stack {
   /** The counters of /proc/net/snmp and /proc/net/netstat. */
   get mib(): Mib {
     return this.host.mib;
+  }
+
+  /** The name servers that were set or learned (DHCP, DHCPv6, router advertisements), the preferred one first. */
+  get nameServers(): readonly IpAddress[] {
+    return this.ip.dns.servers;
+  }
+
+  /** The domains to complete a short name with, without the final dot. */
+  get searchDomains(): readonly string[] {
+    return this.ip.dns.domains;
   }
 
   /** Every TCP socket, as `ss` lists them. */
@@ -236,4 +252,10 @@ export class Stack {
   private wakeAt(atUs: number): void {
     if (!this.running && !this.closed) this.task.wakeAt(atUs);
   }
+}
+
+function parseAddress(text: string): IpAddress {
+  const address = IpAddress.parse(text);
+  if (address === null) throw new RangeError(`not an IP address: '${text}'`);
+  return address;
 }
