@@ -241,7 +241,11 @@ export class Neighbor implements Timer {
     this.probes++;
     const { host } = this;
     host.timers.set(this, host.nowUs + this.protocol.retransUs(this.netif));
+    const { used, usedUs } = this;
     this.protocol.solicit(this, this.state === 'PROBE');
+    // The question itself is no use of the neighbour, or an idle one would be asked for ever.
+    this.used = used;
+    this.usedUs = usedUs;
   }
 
   private reachableEnds(nowUs: number): void {

@@ -3,8 +3,8 @@ import { POLLIN, POLLOUT } from '../core/readiness.ts';
 import type { Sys } from '../socket/calls.ts';
 import * as C from '../socket/constants.ts';
 import { out, type Sockaddr } from '../socket/sockaddr.ts';
-import type { Conversation } from './conversation.ts';
-import { Side } from './conversation.ts';
+import { type Conversation, Side } from './conversation.ts';
+import { anyOf, isIpv6 } from './draw-addresses.ts';
 import type { AppTimer } from './event-loop.ts';
 import { type AppContext, StreamEnd } from './stream-end.ts';
 import { demand, Violation } from './violation.ts';
@@ -38,8 +38,7 @@ export class Opener {
     const { sys } = this.app.loop;
     const { plan } = this.talk;
     this.attempts++;
-    const fd = sys.socket(C.AF_INET, C.SOCK_STREAM | C.SOCK_NONBLOCK);
-    demand(fd >= 0, () => `socket returned ${errnoName(fd)}`);
+    const fd = streamSocket(sys, isIpv6(plan.address));
     setOptions(sys, fd, this.isClient ? plan.up.socket : plan.down.socket);
     const result = this.bind(sys, fd, plan) || sys.connect(fd, this.target(plan));
     if (result === 0 || result === -EINPROGRESS) {
@@ -58,7 +57,7 @@ export class Opener {
     const port = this.isClient ? plan.clientPort : plan.port;
     if (port === 0) return 0;
     sys.setsockopt(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
-    return sys.bind(fd, { address: '0.0.0.0', port });
+    return sys.bind(fd, { address: anyOf(plan.address), port });
   }
 
   private target(plan: TransferPlan): { address: string; port: number } {
@@ -147,12 +146,11 @@ export class Server {
     if (!this.open || this.fd >= 0) return;
     const { loop } = this.app;
     const { sys } = loop;
-    const { port, backlog, socket } = this.plan;
-    const fd = sys.socket(C.AF_INET, C.SOCK_STREAM | C.SOCK_NONBLOCK);
-    demand(fd >= 0, () => `socket returned ${errnoName(fd)}`);
+    const { address, port, backlog, socket } = this.plan;
+    const fd = streamSocket(sys, isIpv6(address));
     sys.setsockopt(fd, C.SOL_SOCKET, C.SO_REUSEADDR, 1);
     setOptions(sys, fd, socket);
-    const result = sys.bind(fd, { address: '0.0.0.0', port }) || sys.listen(fd, backlog);
+    const result = sys.bind(fd, { address, port }) || sys.listen(fd, backlog);
     if (result < 0) {
       demand(result === -EADDRINUSE, () => `listen on port ${port}: ${errnoName(result)}`);
       sys.close(fd);
@@ -190,7 +188,7 @@ export class Server {
     if (fd < 0) throw new Violation(`accept returned ${errnoName(fd)}`);
     const side = new Side();
     side.local = nameOf(sys, fd);
-    const remote = `${peer.value?.address}:${peer.value?.port}`;
+    const remote = textOf(peer.value);
     const end = new StreamEnd(this.app, fd, null, side, false, remote);
     this.begun(end);
     end.begin();
@@ -201,7 +199,18 @@ export class Server {
 function nameOf(sys: Sys, fd: number): string {
   const name = out<Sockaddr>();
   sys.getsockname(fd, name);
-  return `${name.value?.address}:${name.value?.port}`;
+  return textOf(name.value);
+}
+
+/** As the other end sees it: an IPv6 socket that took an IPv4 connection shows mapped addresses. */
+function textOf(name: Sockaddr | null): string {
+  return `${name?.address.toString().replace(/^::ffff:/, '')}:${name?.port}`;
+}
+
+function streamSocket(sys: Sys, ipv6: boolean): number {
+  const fd = sys.socket(ipv6 ? C.AF_INET6 : C.AF_INET, C.SOCK_STREAM | C.SOCK_NONBLOCK);
+  demand(fd >= 0, () => `socket returned ${errnoName(fd)}`);
+  return fd;
 }
 
 function setOptions(sys: Sys, fd: number, plan: SocketPlan): void {

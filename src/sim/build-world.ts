@@ -4,6 +4,7 @@ import type { LearningSwitch } from '../link/switch.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { IpAddress, parseCidr } from '../wire/address.ts';
+import { PREFIX_IPV4, PREFIX_IPV6 } from './draw-addresses.ts';
 import { demand } from './violation.ts';
 import { type Connection, World } from './world.ts';
 import type { CablePlan, HostPlan, IncidentPlan, WorldPlan } from './world-plan.ts';
@@ -61,7 +62,7 @@ export class PlannedWorld {
     const offloads = plan.network.offloads ? { gsoMaxSize: 65535, checksum: true } : {};
     for (const name of plan.network.switches) this.switches.set(name, world.switch(name, { offloads }));
     for (const host of plan.network.hosts) {
-      const stack = world.host(host.name, { address: `${host.address}/24`, sysctl: host.sysctl });
+      const stack = world.host(host.name, { address: null, sysctl: host.sysctl });
       this.machines.set(host.name, { plan: host, stack, up: true });
     }
     plan.network.cables.forEach((cable, index) => {
@@ -87,7 +88,8 @@ export class PlannedWorld {
     const party = (name: string): Stack | LearningSwitch =>
       this.switches.get(name) ?? (this.machines.get(name) as Machine).stack;
     this.cables[index] = this.world.connect(party(from), party(to), {
-      addresses: [addresses[0] ?? undefined, addresses[1] ?? undefined],
+      addresses: [cidrOf(addresses[0]?.ipv4, PREFIX_IPV4), cidrOf(addresses[1]?.ipv4, PREFIX_IPV4)],
+      addresses6: [cidrOf(addresses[0]?.ipv6, PREFIX_IPV6), cidrOf(addresses[1]?.ipv6, PREFIX_IPV6)],
       ...(this.plan.network.offloads ? { offloads: { gsoMaxSize: 65535, checksum: true } } : {}),
       mtu,
       ...this.faults[index],
@@ -186,4 +188,8 @@ export class PlannedWorld {
       this.boot(machine);
     });
   }
+}
+
+function cidrOf(address: string | null | undefined, prefixLength: number): string | undefined {
+  return address === null || address === undefined ? undefined : `${address}/${prefixLength}`;
 }

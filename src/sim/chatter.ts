@@ -1,6 +1,7 @@
 import { EAGAIN, errnoName } from '../base/errno.ts';
 import { POLLIN } from '../core/readiness.ts';
-import { AF_INET, SOCK_DGRAM, SOCK_NONBLOCK } from '../socket/constants.ts';
+import { AF_INET, AF_INET6, SOCK_DGRAM, SOCK_NONBLOCK } from '../socket/constants.ts';
+import { anyOf, isIpv6 } from './draw-addresses.ts';
 import type { AppTimer } from './event-loop.ts';
 import type { AppContext } from './stream-end.ts';
 import { demand } from './violation.ts';
@@ -24,7 +25,7 @@ export class Talker {
   constructor(app: AppContext, plan: ChatterPlan) {
     this.app = app;
     this.plan = plan;
-    this.fd = app.loop.sys.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
+    this.fd = datagramSocket(app, plan);
     this.timer = app.loop.timer(() => this.say());
     this.timer.start(plan.everyUs);
   }
@@ -57,8 +58,8 @@ export class Hearer {
     this.app = app;
     this.plan = plan;
     const { loop } = app;
-    this.fd = loop.sys.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
-    const result = loop.sys.bind(this.fd, { address: '0.0.0.0', port: plan.port });
+    this.fd = datagramSocket(app, plan);
+    const result = loop.sys.bind(this.fd, { address: anyOf(plan.address), port: plan.port });
     demand(result === 0, () => `bind of UDP port ${plan.port} returned ${errnoName(result)}`);
     loop.watch(this.fd, POLLIN, () => this.hear());
     this.leaving = loop.timer(() => this.leave());
@@ -88,4 +89,8 @@ export class Hearer {
     this.app.loop.forget(this.fd);
     this.app.loop.sys.close(this.fd);
   }
+}
+
+function datagramSocket(app: AppContext, { address }: ChatterPlan): number {
+  return app.loop.sys.socket(isIpv6(address) ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK);
 }

@@ -1,13 +1,19 @@
 import type { Rng } from '../base/rng.ts';
 import type { Sysctl } from '../core/sysctl.ts';
 import type { Faults } from '../link/lane.ts';
-import type { CablePlan, HostPlan, NetworkPlan, RoutePlan } from './world-plan.ts';
+import { addressAt, drawFamilies, type Families, routesBetween } from './draw-addresses.ts';
+import type { CablePlan, HostAddress, HostPlan, NetworkPlan, RoutePlan } from './world-plan.ts';
 
 /** How many hosts a world has, beside its routers. */
 const HOST_COUNTS = [2, 2, 2, 2, 3, 3, 4, 5, 6, 8, 12, 20] as const;
 /** Networks in a row, each joined to the next by a router. */
 const NETWORK_COUNTS = [1, 1, 1, 1, 2, 2, 3] as const;
+/** The numbers of a router on the lower and on the higher one of the two networks that it joins. */
+const LOW = 254;
+const HIGH = 253;
 const MTUS = [1500, 1500, 1500, 1500, 9000, 1280, 576] as const;
+/** IPv6 does not run over less than 1280 bytes (RFC 8200 section 5). */
+const MTUS_IPV6 = [1500, 1500, 1500, 1500, 9000, 1280, 1280] as const;
 
 /** Draws hosts, switches, routers and cables, and what goes wrong on them. */
 export function drawNetwork(rng: Rng, calm: boolean): NetworkPlan {
@@ -15,7 +21,7 @@ export function drawNetwork(rng: Rng, calm: boolean): NetworkPlan {
   const weather = drawWeather(rng, calm);
   const offloads = rng.chance(0.15);
   const packets = !calm && rng.chance(0.04) ? rng.between(20, 200) : null;
-  const shape = { rng, calm, weather };
+  const shape = { rng, calm, weather, families: drawFamilies(rng) };
   const network =
     hostCount === 2 && rng.chance(0.4)
       ? drawCable(shape)
@@ -28,19 +34,21 @@ interface Shape {
   readonly calm: boolean;
   /** What goes wrong where an end host sends. */
   readonly weather: Faults;
+  readonly families: Families;
 }
 
 type Drawn = Pick<NetworkPlan, 'hosts' | 'switches' | 'cables'>;
 
 /** Two hosts with a cable between them. */
 function drawCable(shape: Shape): Drawn {
-  const { rng } = shape;
-  const hosts = [drawHost(shape, 'h1', '10.0.0.1', []), drawHost(shape, 'h2', '10.0.0.2', [])];
+  const { rng, families } = shape;
+  const addresses = [addressAt(families, 0, 1), addressAt(families, 0, 2)] as const;
+  const hosts = addresses.map((address, index) => drawHost(shape, `h${index + 1}`, address, []));
   const cable: CablePlan = {
     from: 'h1',
     to: 'h2',
-    addresses: ['10.0.0.1/24', '10.0.0.2/24'],
-    mtu: rng.pick(MTUS),
+    addresses,
+    mtu: drawMtu(shape),
     there: { ...shape.weather, ...drawPhysics(rng, shape.calm) },
     back: { ...shape.weather, ...drawPhysics(rng, shape.calm) },
   };
@@ -49,7 +57,7 @@ function drawCable(shape: Shape): Drawn {
 
 /** Networks in a row: each has one or two switches, and a router joins it to the next. */
 function drawNetworks(shape: Shape, hostCount: number, networkCount: number): Drawn {
-  const { rng, calm } = shape;
+  const { rng, calm, families } = shape;
   const hosts: HostPlan[] = [];
   const switches: string[] = [];
   const cables: CablePlan[] = [];
@@ -60,7 +68,7 @@ function drawNetworks(shape: Shape, hostCount: number, networkCount: number): Dr
     back: drawPhysics(rng, calm),
   });
   for (let k = 0; k < networkCount; k++) {
-    const mtu = rng.pick(MTUS);
+    const mtu = drawMtu(shape);
     mtus.push(mtu);
     switches.push(`s${k}`);
     if (rng.chance(0.25)) {
@@ -70,36 +78,40 @@ function drawNetworks(shape: Shape, hostCount: number, networkCount: number): Dr
   }
   for (let i = 0; i < hostCount; i++) {
     const k = i % networkCount;
-    const address = `10.0.${k}.${1 + Math.floor(i / networkCount)}`;
+    const address = addressAt(families, k, 1 + Math.floor(i / networkCount));
     const name = `h${i + 1}`;
     const mtu = mtus[k] as number;
-    hosts.push(drawHost(shape, name, address, hostRoutes(k, networkCount)));
+    hosts.push(drawHost(shape, name, address, hostRoutes(families, k, networkCount)));
     const to = rng.pick(switches.filter(each => each.endsWith(String(k))));
     const physics = plain(mtu);
     // Only what an end host sends is lost, doubled or corrupted: so it happens once on each way.
     const there = { ...shape.weather, ...physics.there };
-    cables.push({ from: name, to, addresses: [`${address}/24`, null], ...physics, there });
+    cables.push({ from: name, to, addresses: [address, null], ...physics, there });
   }
   for (let k = 0; k + 1 < networkCount; k++) {
     const name = `r${k + 1}`;
     hosts.push({
       name,
       router: true,
-      address: `10.0.${k}.254`,
-      routes: routerRoutes(k, networkCount),
-      sysctl: { ip_forward: true },
+      address: addressAt(families, k, LOW),
+      routes: routerRoutes(families, k, networkCount),
+      sysctl: { ip_forward: true, forwarding: true },
       edgeTriggered: false,
       wraps: false,
     });
-    const low: CablePlan['addresses'] = [`10.0.${k}.254/24`, null];
-    const high: CablePlan['addresses'] = [`10.0.${k + 1}.253/24`, null];
+    const low: CablePlan['addresses'] = [addressAt(families, k, LOW), null];
+    const high: CablePlan['addresses'] = [addressAt(families, k + 1, HIGH), null];
     cables.push({ from: name, to: `s${k}`, addresses: low, ...plain(mtus[k] as number) });
     cables.push({ from: name, to: `s${k + 1}`, addresses: high, ...plain(mtus[k + 1] as number) });
   }
   return { hosts, switches, cables };
 }
 
-function drawHost(shape: Shape, name: string, address: string, routes: readonly RoutePlan[]): HostPlan {
+function drawMtu({ rng, families }: Shape): number {
+  return rng.pick(families === 'IPv4' ? MTUS : MTUS_IPV6);
+}
+
+function drawHost(shape: Shape, name: string, address: HostAddress, routes: readonly RoutePlan[]): HostPlan {
   const { rng, calm } = shape;
   const sysctl = drawSysctl(rng, calm);
   return {
@@ -114,22 +126,23 @@ function drawHost(shape: Shape, name: string, address: string, routes: readonly 
 }
 
 /** From a host in network `k`: what lies behind the router at either side. */
-function hostRoutes(k: number, networkCount: number): RoutePlan[] {
+function hostRoutes(families: Families, k: number, networkCount: number): RoutePlan[] {
   const routes: RoutePlan[] = [];
   for (let other = 0; other < networkCount; other++) {
     if (other === k) continue;
-    routes.push({ network: `10.0.${other}.0/24`, gateway: `10.0.${k}.${other > k ? 254 : 253}` });
+    routes.push(...routesBetween(families, other, k, other > k ? LOW : HIGH));
   }
   return routes;
 }
 
 /** From the router between networks `k` and `k + 1`: what lies behind the next routers. */
-function routerRoutes(k: number, networkCount: number): RoutePlan[] {
+function routerRoutes(families: Families, k: number, networkCount: number): RoutePlan[] {
   const routes: RoutePlan[] = [];
   for (let other = 0; other < networkCount; other++) {
     if (other === k || other === k + 1) continue;
-    const gateway = other < k ? `10.0.${k}.253` : `10.0.${k + 1}.254`;
-    routes.push({ network: `10.0.${other}.0/24`, gateway });
+    routes.push(
+      ...(other < k ? routesBetween(families, other, k, HIGH) : routesBetween(families, other, k + 1, LOW)),
+    );
   }
   return routes;
 }
@@ -185,7 +198,9 @@ const HARMLESS: readonly Partial<Sysctl>[] = [
   { ethertype_txqueuelen: 4 },
   { netdev_max_backlog: 32 },
   { unres_qlen: 3 },
-  { base_reachable_time_ms: 1000 },
+  // Two hosts whose questions are answered by questions (the answer uses a neighbour, too) come to rest.
+  { base_reachable_time_ms: 20_000 },
+  { dad_transmits: 0 },
 ];
 
 /** Settings with which connections fail that could have worked. */
@@ -208,6 +223,7 @@ const HARMFUL: readonly Partial<Sysctl>[] = [
   { tcp_orphan_retries: 1 },
   { tcp_rto_max_ms: 2000 },
   { tcp_challenge_ack_limit: 1 },
+  { optimistic_dad: false },
 ];
 
 function drawSysctl(rng: Rng, calm: boolean): Partial<Sysctl> {

@@ -1,4 +1,5 @@
 import type { Rng } from '../base/rng.ts';
+import { drawPair, loopbackOf } from './draw-addresses.ts';
 import type {
   ChatterPlan,
   Ending,
@@ -45,6 +46,7 @@ function drawServers(rng: Rng, hosts: readonly HostPlan[], calm: boolean): Serve
     const count = index === 0 ? rng.between(1, 2) : rng.below(3);
     return Array.from({ length: count }, (_, n) => ({
       host: host.name,
+      address: host.address.ipv6 === null ? '0.0.0.0' : '::',
       port: FIRST_PORT + n,
       backlog: calm ? 64 : rng.pick([0, 1, 2, 8, 128]),
       acceptPauseUs: rng.pick([0, 0, 0, 1000, SECOND / 4]),
@@ -76,6 +78,7 @@ function drawTransfer(rng: Rng, frame: TransferFrame): TransferPlan {
     ? rng.pick(hosts.filter(host => host !== client))
     : (hosts.find(host => host.name === target.host) as HostPlan);
   const toItself = server === client && rng.chance(0.5);
+  const [clientAddress, address] = drawPair(rng, client.address, server.address);
   const upBytes = Math.floor(bytes * rng.pick([0, 0.02, 0.5, 0.98, 1]));
   const nobody = !calm && rng.chance(0.03);
   const up = drawEnd(rng, upBytes, bytes - upBytes, calm);
@@ -87,8 +90,8 @@ function drawTransfer(rng: Rng, frame: TransferFrame): TransferPlan {
     kind: simultaneous ? 'simultaneous' : 'open',
     client: client.name,
     server: server.name,
-    clientAddress: client.address,
-    address: toItself ? '127.0.0.1' : server.address,
+    clientAddress,
+    address: toItself ? loopbackOf(address) : address,
     port: simultaneous ? SIMULTANEOUS_PORT + id : target.port + (nobody ? 100 : 0),
     clientPort: simultaneous
       ? SIMULTANEOUS_PORT + 100 + id
@@ -163,12 +166,12 @@ function drawChatters(rng: Rng, network: NetworkPlan, hosts: readonly HostPlan[]
     ({ there, back }) => (there.corrupt ?? 0) > 0 || (back.corrupt ?? 0) > 0,
   );
   return Array.from({ length: rng.pick([0, 0, 0, 1, 3]) }, (_, id) => {
-    const to = rng.pick(hosts);
+    const [from, to] = [rng.pick(hosts), rng.pick(hosts)];
     return {
       id,
-      from: rng.pick(hosts).name,
+      from: from.name,
       to: to.name,
-      address: to.address,
+      address: drawPair(rng, from.address, to.address)[1],
       port: CHATTER_PORT + id,
       count: rng.between(1, 30),
       size: corrupt ? rng.between(8, 500) : rng.pick([8, 100, 1472, 4000, 20_000]),

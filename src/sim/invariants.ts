@@ -58,6 +58,7 @@ export function checkLimits(stack: Stack): void {
     demand(count <= limit, () => `${name}: ${what}: ${count} of ${limit}`);
   within('TIME_WAIT entries', tcp.timeWaits.count, sysctl.tcp_max_tw_buckets);
   within('neighbours', ip.neighbors.size, sysctl.gc_thresh3);
+  within('IPv6 neighbours', ip.ipv6.neighbors.size, sysctl.gc_thresh3);
   for (const netif of ip.netifs) {
     within(`ingress of ${netif.name}`, netif.ingress.length, sysctl.netdev_max_backlog);
     within(`egress of ${netif.name}`, netif.egress.length, sysctl.ethertype_txqueuelen);
@@ -113,7 +114,9 @@ export function checkNothingLeft(stacks: Iterable<Stack>, pool: PacketPool): voi
       blocks: tcp.context.blocks.inUse,
       'received packets': sum(ip.netifs.map(netif => netif.ingress.length)),
       'packets to send': sum(ip.netifs.map(netif => netif.egress.length)),
-      'packets that wait for a neighbour': sum(ip.neighbors.list().map(neighbor => neighbor.queued)),
+      'packets that wait for a neighbour': sum(
+        [...ip.neighbors.list(), ...ip.ipv6.neighbors.list()].map(neighbor => neighbor.queued),
+      ),
       descriptors: sys.ops.files.size,
     };
     for (const [what, count] of Object.entries(left)) {

@@ -8,17 +8,23 @@ import type { Faults } from '../link/lane.ts';
 
 /** The way to a network that is not on the host's own link. */
 export interface RoutePlan {
-  /** '10.0.2.0/24' */
+  /** '10.0.2.0/24' or 'fd00:0:0:2::/64' */
   readonly network: string;
   readonly gateway: string;
+}
+
+/** Where a host is: '10.0.0.1', 'fd00::1'; null for a family that its world does not speak. */
+export interface HostAddress {
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
 }
 
 /** A host, or a router, which is a host that forwards. */
 export interface HostPlan {
   readonly name: string;
   readonly router: boolean;
-  /** Its own address, '10.0.0.1'; of a router the one on its first network. */
-  readonly address: string;
+  /** Its own addresses; of a router those on its first network. */
+  readonly address: HostAddress;
   readonly routes: readonly RoutePlan[];
   readonly sysctl: Partial<Sysctl>;
   /** Its programs use epoll with EPOLLET. */
@@ -31,8 +37,8 @@ export interface HostPlan {
 export interface CablePlan {
   readonly from: string;
   readonly to: string;
-  /** 'A.B.C.D/N' of a host's interface at either end; null at a switch. */
-  readonly addresses: readonly [string | null, string | null];
+  /** Of a host's interface at either end; null at a switch. */
+  readonly addresses: readonly [HostAddress | null, HostAddress | null];
   readonly mtu: number;
   readonly there: Faults;
   readonly back: Faults;
@@ -103,7 +109,7 @@ export interface TransferPlan {
   readonly client: string;
   readonly server: string;
   readonly clientAddress: string;
-  /** The server's, or 127.0.0.1. */
+  /** The server's, or that of lo; `clientAddress` is of the same family. */
   readonly address: string;
   readonly port: number;
   /** The port the client binds; 0 leaves it to the system. */
@@ -119,6 +125,8 @@ export interface TransferPlan {
 /** A program that listens. */
 export interface ServerPlan {
   readonly host: string;
+  /** '0.0.0.0', or '::' for both families. */
+  readonly address: string;
   readonly port: number;
   readonly backlog: number;
   /** Between two calls of accept(2). */

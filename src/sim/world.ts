@@ -25,8 +25,8 @@ export interface WorldOptions extends VirtualClockOptions {
 
 /** What one host of a world has of its own. */
 export interface HostOptions {
-  /** Of its first interface. Default 10.0.0.N/24 for the Nth host. */
-  address?: string;
+  /** Of its first interface. Default 10.0.0.N/24 for the Nth host; null for none. */
+  address?: string | null;
   /** The IPv6 address of its first interface, 'fd00::1/64'; none by default. */
   address6?: string;
   /** Whether its first interface has IPv6 without an address: what routers tell of. */
@@ -98,7 +98,7 @@ export class World {
   /** A new host; `connect` gives it interfaces eth0, eth1 ... */
   host(name: string, options: HostOptions = {}): Stack {
     const index = this.hosts.size + 1;
-    const address = options.address ?? `10.0.0.${index}/24`;
+    const address = options.address === undefined ? `10.0.0.${index}/24` : options.address;
     return this.boot({ name, index, address, options, interfaces: 0, cables: [] });
   }
 
@@ -204,7 +204,7 @@ export class World {
     const host = this.known(party);
     const name = `eth${host.interfaces++}`;
     const isFirst = host.interfaces === 1;
-    const own = address ?? (isFirst ? host.address : undefined);
+    const own = address ?? (isFirst ? (host.address ?? undefined) : undefined);
     const own6 = address6 ?? (isFirst ? host.options.address6 : undefined);
     if (own === undefined && own6 === undefined)
       throw new RangeError(`${host.name} ${name} needs an address: the option \`addresses\``);
@@ -244,7 +244,7 @@ interface WorldHost {
   readonly name: string;
   /** From 1. */
   readonly index: number;
-  readonly address: string;
+  readonly address: string | null;
   readonly options: HostOptions;
   interfaces: number;
   readonly cables: Connection[];

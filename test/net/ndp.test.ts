@@ -107,6 +107,21 @@ describe('asking for a neighbour (RFC 4861 section 7.2)', () => {
   });
 });
 
+describe('an idle neighbour', () => {
+  test('is not asked for ever: that it was asked is no use of it', () => {
+    const { a, b, linkA } = pair6();
+    a.host.sysctl.base_reachable_time_ms = 2000;
+    a.send('fd00::2', 'one');
+    settle(a, b);
+    a.send('fd00::2', 'two');
+    advance(60 * SECOND, a, b);
+    linkA.frames.length = 0;
+    advance(600 * SECOND, a, b);
+    assert.equal(neighborOf(a, 'fd00::2')?.state, 'STALE');
+    assert.deepEqual(discoveries(linkA), []);
+  });
+});
+
 describe('being asked (RFC 4861 section 7.2.3, 7.2.4)', () => {
   test('a question at our address, or in its group, is answered; about another’s it is not', () => {
     const { host, link } = alone();

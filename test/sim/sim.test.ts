@@ -53,6 +53,19 @@ describe('seeded worlds', () => {
 describe('plans', () => {
   const plans = Array.from({ length: 300 }, (_, seed) => drawPlan(seed));
 
+  it('have half of their traffic over IPv6', () => {
+    const targets = plans.flatMap(({ transfers, chatters }) =>
+      [...transfers, ...chatters].map(({ address }) => address),
+    );
+    const ipv6 = targets.filter(address => address.includes(':')).length;
+    assert.ok(Math.abs(ipv6 / targets.length - 0.5) < 0.08, `${ipv6} of ${targets.length}`);
+    const hosts = plans.flatMap(({ network }) => network.hosts.filter(({ router }) => !router));
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const speak = hosts.filter(({ address }) => address[family] !== null).length;
+      assert.ok(speak > hosts.length / 2, `${speak} of ${hosts.length} speak ${family}`);
+    }
+  });
+
   it('are pure data, the same for the same seed', () => {
     for (const plan of plans.slice(0, 20)) {
       assert.deepEqual(JSON.parse(JSON.stringify(plan)), plan);
