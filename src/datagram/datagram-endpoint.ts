@@ -127,7 +127,7 @@ export abstract class DatagramEndpoint implements BoundAddress {
   /** connect(2): fixes the peer, and the local address and port where they are open. 0 or -errno. */
   connect(address: IpAddress, port: number): number {
     const source = this.addressBound ? this.localAddress : null;
-    const route = this.ip.route(address, source);
+    const route = this.ip.route(address, source, this.settings.device);
     if (typeof route === 'number') return route;
     if (route.kind === 'broadcast' && !this.settings.broadcast) return -EACCES;
     if (this.localPort === 0) {
@@ -263,6 +263,12 @@ export abstract class DatagramEndpoint implements BoundAddress {
     this.fail(error.errno);
   }
 
+  /** SO_BINDTODEVICE: sends and receives by the interface with this index only; 0 for any. */
+  useDevice(index: number): void {
+    this.settings = { ...this.settings, device: index };
+    this.route = null;
+  }
+
   /** The largest IP packet that may go by `route` as a whole, in bytes. */
   mtuOf(route: Route): number {
     return this.settings.mtuDiscover === 'probe' ? this.ip.interfaceMtu(route) : route.mtu;
@@ -363,7 +369,7 @@ export abstract class DatagramEndpoint implements BoundAddress {
     }
     const bound =
       this.localAddress.isUnspecified || ip.isBroadcast(this.localAddress) || this.localAddress.isMulticast;
-    const route = ip.route(destination, bound ? null : this.localAddress);
+    const route = ip.route(destination, bound ? null : this.localAddress, this.settings.device);
     if (typeof route !== 'number') this.route = route;
     return route;
   }

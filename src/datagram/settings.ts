@@ -14,6 +14,8 @@ export interface DatagramSettings {
   readonly reusePort: boolean;
   /** SO_BROADCAST: sending to a broadcast address is allowed. */
   readonly broadcast: boolean;
+  /** SO_BINDTODEVICE: index of the one interface to send and receive by; 0 for any. */
+  readonly device: number;
   /** IP_TTL and IP_TOS. */
   readonly ttl: number;
   readonly tos: number;
@@ -33,6 +35,7 @@ export function defaultDatagramSettings(sysctl: Sysctl): DatagramSettings {
     reuseAddress: false,
     reusePort: false,
     broadcast: false,
+    device: 0,
     ttl: sysctl.ip_default_ttl,
     tos: 0,
     mtuDiscover: 'want',

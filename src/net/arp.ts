@@ -6,7 +6,7 @@
 import type { Host } from '../core/host.ts';
 import type { Packet } from '../core/packet.ts';
 import { Alarm } from '../core/timers.ts';
-import { formatMac, type IpAddress } from '../wire/address.ts';
+import { formatMac, type IpAddress, isLinkLocalV4Word } from '../wire/address.ts';
 import {
   ARP_LENGTH,
   ARP_REPLY,
@@ -36,6 +36,7 @@ const PROBE_COUNT = 3;
 const PROBE_MIN_US = 1_000_000;
 const PROBE_MAX_US = 2_000_000;
 const ANNOUNCE_WAIT_US = 2_000_000;
+const ANNOUNCE_INTERVAL_US = 2_000_000;
 const DEFEND_INTERVAL_US = 10_000_000;
 /** Linux's locktime. */
 const LOCK_TIME_US = 1_000_000;
@@ -71,6 +72,8 @@ export class Arp implements NeighborProtocol {
   private readonly host: Host;
   private readonly cache: AddressCache;
   private readonly probing = new Set<Probe>();
+  /** The second announcements that are still to come. */
+  private readonly announcing = new Set<Alarm>();
   /** When each of our addresses was defended last. */
   private readonly defendedUs = new Map<number, number>();
 
@@ -93,6 +96,16 @@ export class Arp implements NeighborProtocol {
   /** Tells everyone on the link our hardware address for an address of ours (gratuitous ARP, RFC 5227 section 2.3). */
   announce(netif: Netif, address: IpAddress): void {
     this.emit(netif, ARP_REQUEST, address.w3, address.w3, 0, 0, BROADCAST_MAC_HIGH, BROADCAST_MAC_LOW);
+  }
+
+  /** Announces an address of ours once more, two seconds from now (RFC 5227 section 2.3). */
+  announceAgain(netif: Netif, address: IpAddress): void {
+    const alarm = new Alarm(() => {
+      this.announcing.delete(alarm);
+      if (netif.addresses.some(entry => entry.address.equals(address))) this.announce(netif, address);
+    });
+    this.announcing.add(alarm);
+    this.host.timers.set(alarm, this.host.nowUs + ANNOUNCE_INTERVAL_US);
   }
 
   /**
@@ -133,6 +146,8 @@ export class Arp implements NeighborProtocol {
   /** Forgets everything and stops every timer. */
   close(): void {
     for (const probe of [...this.probing]) this.endProbe(probe);
+    for (const alarm of this.announcing) this.host.timers.delete(alarm);
+    this.announcing.clear();
     this.neighbors.flush(null, true);
   }
 
@@ -258,6 +273,9 @@ export class Arp implements NeighborProtocol {
       targetMacLow,
       target,
     );
-    netif.transmit(packet, high, low, ETHERTYPE_ARP);
+    // RFC 3927 section 2.5: those who took the same address on another part of the link are to hear of it, too.
+    if (isLinkLocalV4Word(sender))
+      netif.transmit(packet, BROADCAST_MAC_HIGH, BROADCAST_MAC_LOW, ETHERTYPE_ARP);
+    else netif.transmit(packet, high, low, ETHERTYPE_ARP);
   }
 }

@@ -56,6 +56,8 @@ export class IpLayer implements NetifOwner {
   /** By protocol number; ICMP is each family's own. */
   private readonly transports4: (TransportProtocol | undefined)[] = [];
   private readonly transports6: (TransportProtocol | undefined)[] = [];
+  private readonly conflictListeners: ((conflict: AddressConflict) => void)[] = [];
+  private readonly netifListeners: ((netif: Netif) => void)[] = [];
   /** Whose turn it is in `run`: a position in the list of interfaces. */
   private turn = 0;
   private running = false;
@@ -75,6 +77,9 @@ export class IpLayer implements NetifOwner {
     this.ipv6 = new Ipv6(host, interfaces, this.routes, this.transports6, limit, this.dns);
     this.transports4[this.ipv4.icmp.protocol] = this.ipv4.icmp;
     this.transports6[this.ipv6.icmp.protocol] = this.ipv6.icmp;
+    this.ipv4.arp.onConflict = conflict => {
+      for (const listener of this.conflictListeners) listener(conflict);
+    };
     const lo = this.addNetif(loopback, 'lo');
     lo.addAddress(LOOPBACK_V4, 8);
     if (!host.sysctl.disable_ipv6) lo.addAddress(LOOPBACK_V6, 128);
@@ -114,9 +119,14 @@ export class IpLayer implements NetifOwner {
     this.ipv6.icmp.ping = listener;
   }
 
-  /** Told when somebody else on the link uses an IPv4 address of ours. */
-  set onConflict(listener: (conflict: AddressConflict) => void) {
-    this.ipv4.arp.onConflict = listener;
+  /** Has `listener` called when somebody else on the link uses an IPv4 address of ours, or one that we probe for. */
+  onConflict(listener: (conflict: AddressConflict) => void): void {
+    this.conflictListeners.push(listener);
+  }
+
+  /** Has `listener` called when an interface was put up or down, lost its cable or got it back, or has another MTU. */
+  onNetifChange(listener: (netif: Netif) => void): void {
+    this.netifListeners.push(listener);
   }
 
   /** Asks the link whether an IPv4 address is free (RFC 5227), as `Arp.probe`. */
@@ -341,5 +351,6 @@ export class IpLayer implements NetifOwner {
     this.interfaces.changed();
     this.ipv4.changed(netif);
     this.ipv6.changed(netif);
+    for (const listener of this.netifListeners) listener(netif);
   }
 }

@@ -8,6 +8,7 @@ import type { Host } from '../core/host.ts';
 import type { TransportProtocol } from '../core/network.ts';
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
 import type { DropReason } from '../trace/events.ts';
+import { isLinkLocalV4 } from '../wire/address.ts';
 import {
   ICMP4_FRAGMENTATION_NEEDED,
   ICMP4_NET_UNREACHABLE,
@@ -156,7 +157,8 @@ export class Ipv4Input {
         else this.toLocal(packet);
         break;
       default:
-        this.forward(packet, toGroup);
+        if (!toGroup && netif.claims?.(packet) === true) this.toLocal(packet);
+        else this.forward(packet, toGroup);
     }
   }
 
@@ -194,7 +196,8 @@ export class Ipv4Input {
       this.drop(packet, 'OTHERHOST');
       return;
     }
-    if (toGroup) {
+    // RFC 3927 section 7: link-local addresses mean nothing elsewhere.
+    if (toGroup || isLinkLocalV4(packet.src) || isLinkLocalV4(packet.dst)) {
       this.drop(packet, 'OTHERHOST');
       return;
     }

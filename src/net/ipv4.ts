@@ -60,6 +60,11 @@ export class Ipv4 implements IpFamily {
     return this.router.route(destination, source, netif);
   }
 
+  /** A route to somebody on a link, from an address that need not be ours: for those who have none yet. */
+  directRoute(netif: Netif, destination: IpAddress, source: IpAddress): IpRoute {
+    return this.router.direct(destination, source, netif);
+  }
+
   send(packet: Packet, route: IpRoute, protocol: number, options: IpSendOptions): number {
     return this.output.send(packet, route, protocol, options);
   }

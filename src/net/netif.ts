@@ -55,6 +55,11 @@ export class Netif implements LinkPort {
   readonly groups = new Set<number>();
   /** The interface's IPv6; null while it has none. Written by the IP layer. */
   ipv6: Ipv6Netif | null = null;
+  /**
+   * Says of a unicast IPv4 packet to an address that is not ours whether we take it all the same: a host that is given
+   * its address by DHCP hears of it at that address (RFC 2131 section 4.1). Null for never.
+   */
+  claims: ((packet: Packet) => boolean) | null = null;
   /** The 802.1Q VLAN this interface is in; 0 for untagged frames. */
   vlan = VLAN_ID_NONE;
   /** Whether there is a cable. */

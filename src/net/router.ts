@@ -59,6 +59,12 @@ export class Router {
     return made;
   }
 
+  /** A route by one interface with exactly this source, which need not be ours; everyone is on that link. */
+  direct(destination: IpAddress, source: IpAddress, out: Netif): IpRoute {
+    const kind = destination.isLimitedBroadcast ? 'broadcast' : 'unicast';
+    return this.make(destination, source, destination, out, kind);
+  }
+
   /** Remembers that packets to `destination` may be `mtu` bytes long at most. It only ever lowers. */
   learnPathMtu(destination: IpAddress, mtu: number): void {
     this.pathMtus.learn(destination, mtu, this.leastMtu());

@@ -167,6 +167,20 @@ export class DgramSocket extends Socket {
     this.endpoint.settings = { ...this.endpoint.settings, ...change };
   }
 
+  /** The interface it is bound to by SO_BINDTODEVICE; '' for none. */
+  get device(): string {
+    const { endpoint } = this;
+    return endpoint.ip.netif(endpoint.settings.device)?.name ?? '';
+  }
+
+  /** SO_BINDTODEVICE: '' for any interface. False when there is none of this name. */
+  useDevice(name: string): boolean {
+    const index = name === '' ? 0 : this.endpoint.ip.netif(name)?.index;
+    if (index === undefined) return false;
+    this.endpoint.useDevice(index);
+    return true;
+  }
+
   override optionsChanged(): void {
     const { reuseAddress, reusePort, broadcast, mtuDiscover, recvErr } = this.options;
     if (!this.isBound) this.endpoint.dualStack = this.isDualStack && this.protocol === IPPROTO_UDP;

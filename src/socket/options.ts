@@ -1,8 +1,9 @@
-import { EDOM, EINVAL, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
+import { EDOM, EINVAL, ENODEV, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
 import { CONGESTION_CONTROLS } from '../tcp/congestion/registry.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpInfo } from '../transport/tcp-layer.ts';
 import * as C from './constants.ts';
+import { DgramSocket } from './dgram-socket.ts';
 import type { Linger, Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
@@ -139,6 +140,15 @@ function hasInts(value: unknown, ...names: string[]): boolean {
   return names.every(name => Number.isInteger((value as Record<string, unknown>)[name]));
 }
 
+const BIND_TO_DEVICE: Option<Socket> = {
+  get: socket => (socket instanceof DgramSocket ? socket.device : ''),
+  setOther: (socket, value) => {
+    if (!(socket instanceof DgramSocket)) return -ENOPROTOOPT;
+    if (typeof value !== 'string') return -EINVAL;
+    return socket.useDevice(value) ? 0 : -ENODEV;
+  },
+};
+
 /** Of every socket. */
 const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
   [C.SO_REUSEADDR, flag('reuseAddress')],
@@ -146,6 +156,7 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   [C.SO_BROADCAST, flag('broadcast')],
   [C.SO_KEEPALIVE, flag('keepAlive')],
   [C.SO_TIMESTAMP, flag('timestamp')],
+  [C.SO_BINDTODEVICE, BIND_TO_DEVICE],
   [C.SO_TYPE, int(socket => socket.type)],
   [C.SO_PROTOCOL, int(socket => socket.protocol)],
   [C.SO_DOMAIN, int(socket => socket.family)],

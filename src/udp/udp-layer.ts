@@ -82,7 +82,7 @@ export class UdpLayer implements TransportProtocol {
     const sport = udpSourcePort(packet.view, packet.l4);
     const dport = udpDestinationPort(packet.view, packet.l4);
     const { src, dst } = packet;
-    const endpoint = this.ports.lookup(src, sport, dst, dport);
+    const endpoint = this.ports.lookup(src, sport, dst, dport, packet.netif);
     if (endpoint !== null) {
       endpoint.enqueue(packet);
       return;
@@ -98,7 +98,7 @@ export class UdpLayer implements TransportProtocol {
     const sport = udpSourcePort(packet.view, packet.l4);
     const dport = udpDestinationPort(packet.view, packet.l4);
     let last: UdpEndpoint | null = null;
-    for (const endpoint of this.ports.matching(packet.src, sport, packet.dst, dport)) {
+    for (const endpoint of this.ports.matching(packet.src, sport, packet.dst, dport, packet.netif)) {
       if (last !== null) this.enqueueCopy(last, packet);
       last = endpoint;
     }
@@ -129,7 +129,7 @@ export class UdpLayer implements TransportProtocol {
     const { view } = error.packet;
     const sport = udpSourcePort(view, error.offset);
     const dport = udpDestinationPort(view, error.offset);
-    const endpoint = this.ports.lookup(error.dst, dport, error.src, sport);
+    const endpoint = this.ports.lookup(error.dst, dport, error.src, sport, error.packet.netif);
     endpoint?.hear(error, dport, error.offset + UDP_HEADER_LENGTH);
   }
 

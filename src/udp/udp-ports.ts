@@ -35,7 +35,7 @@ export class UdpPorts {
     const { reuseAddress, reusePort } = endpoint.settings;
     const wanted = { address, dualStack: endpoint.dualStack };
     for (const other of this.byPort.get(port) ?? []) {
-      if (other === endpoint || !overlaps(other, wanted)) continue;
+      if (other === endpoint || !overlaps(other, wanted) || onOtherDevice(other, endpoint)) continue;
       if (reuseAddress && other.settings.reuseAddress) continue;
       if (reusePort && other.settings.reusePort) continue;
       return true;
@@ -49,17 +49,18 @@ export class UdpPorts {
   }
 
   /**
-   * Who receives a datagram from src:sport to dst:dport, or null: connected beats bound to the address beats wildcard;
-   * of equals under SO_REUSEPORT the one that a hash of the flow chooses.
+   * Who receives a datagram from src:sport to dst:dport that came in by the interface `netif`, or null: connected beats
+   * bound to the address or the interface beats wildcard; of equals under SO_REUSEPORT the one that a hash of the flow
+   * chooses.
    */
-  lookup(src: IpAddress, sport: number, dst: IpAddress, dport: number): UdpEndpoint | null {
+  lookup(src: IpAddress, sport: number, dst: IpAddress, dport: number, netif: number): UdpEndpoint | null {
     const list = this.byPort.get(dport);
     if (list === undefined) return null;
     let best: UdpEndpoint | null = null;
     let bestScore = 0;
     let equals = 0;
     for (const endpoint of list) {
-      const score = scoreOf(endpoint, src, sport, dst);
+      const score = scoreOf(endpoint, src, sport, dst, netif);
       if (score > bestScore) {
         best = endpoint;
         bestScore = score;
@@ -76,13 +77,24 @@ export class UdpPorts {
       .add(dst.w3)
       .add((sport << 16) | dport)
       .end();
-    return nthOfScore(list, bestScore, (hash >>> 0) % equals, src, sport, dst);
+    const wanted = (hash >>> 0) % equals;
+    for (let i = 0, seen = 0; i < list.length; i++) {
+      const endpoint = list[i] as UdpEndpoint;
+      if (scoreOf(endpoint, src, sport, dst, netif) === bestScore && seen++ === wanted) return endpoint;
+    }
+    return null;
   }
 
   /** Everyone who receives a broadcast or multicast datagram. */
-  *matching(src: IpAddress, sport: number, dst: IpAddress, dport: number): IterableIterator<UdpEndpoint> {
+  *matching(
+    src: IpAddress,
+    sport: number,
+    dst: IpAddress,
+    dport: number,
+    netif: number,
+  ): IterableIterator<UdpEndpoint> {
     for (const endpoint of this.byPort.get(dport) ?? []) {
-      if (scoreOf(endpoint, src, sport, dst) > 0) yield endpoint;
+      if (scoreOf(endpoint, src, sport, dst, netif) > 0) yield endpoint;
     }
   }
 
@@ -93,9 +105,20 @@ export class UdpPorts {
 }
 
 /** 0 when the datagram is not for this endpoint; else higher for a closer match. */
-function scoreOf(endpoint: UdpEndpoint, src: IpAddress, sport: number, dst: IpAddress): number {
+function scoreOf(
+  endpoint: UdpEndpoint,
+  src: IpAddress,
+  sport: number,
+  dst: IpAddress,
+  netif: number,
+): number {
   let score = 1;
   if (!takes(endpoint, dst)) return 0;
+  const { device } = endpoint.settings;
+  if (device !== 0) {
+    if (device !== netif) return 0;
+    score += 4;
+  }
   if (!endpoint.localAddress.isUnspecified) score += 4;
   const remote = endpoint.remoteAddress;
   if (remote !== null) {
@@ -105,17 +128,7 @@ function scoreOf(endpoint: UdpEndpoint, src: IpAddress, sport: number, dst: IpAd
   return score;
 }
 
-function nthOfScore(
-  list: readonly UdpEndpoint[],
-  score: number,
-  n: number,
-  src: IpAddress,
-  sport: number,
-  dst: IpAddress,
-): UdpEndpoint | null {
-  let left = n;
-  for (const endpoint of list) {
-    if (scoreOf(endpoint, src, sport, dst) === score && left-- === 0) return endpoint;
-  }
-  return null;
+/** SO_BINDTODEVICE keeps the two apart. */
+function onOtherDevice(a: UdpEndpoint, b: UdpEndpoint): boolean {
+  return a.settings.device !== 0 && b.settings.device !== 0 && a.settings.device !== b.settings.device;
 }

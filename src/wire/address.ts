@@ -14,6 +14,8 @@ export type AddressFamily = typeof AF_INET | typeof AF_INET6;
 const V4_MAPPED = 0xffff;
 /** The first words of fe80::/10 and fec0::/10. */
 const LINK_LOCAL_PREFIX = 0xfe800000 | 0;
+/** The first 16 bits of 169.254.0.0/16. */
+const LINK_LOCAL_V4 = 0xa9fe;
 const SITE_LOCAL_PREFIX = 0xfec00000 | 0;
 
 /** How far an IPv6 address means the same: the scopes of RFC 4291 section 2.7. */
@@ -111,7 +113,7 @@ export class IpAddress {
   /** How far it means the same: SCOPE_*, of IPv4 addresses as RFC 6724 section 3.2 has it. */
   get scope(): number {
     if (this.family === AF_INET) {
-      return this.w3 >>> 24 === 127 || this.w3 >>> 16 === 0xa9fe ? SCOPE_LINK : SCOPE_GLOBAL;
+      return this.w3 >>> 24 === 127 || isLinkLocalV4Word(this.w3) ? SCOPE_LINK : SCOPE_GLOBAL;
     }
     if (this.w0 >>> 24 === 0xff) return (this.w0 >>> 16) & 15;
     if (this.isLinkLocal || this.isLoopback) return SCOPE_LINK;
@@ -213,6 +215,16 @@ export const LOOPBACK_V6: IpAddress = /* @__PURE__ */ IpAddress.v6(0, 0, 0, 1);
 /** ff02::1 and ff02::2, all nodes and all routers of a link (RFC 4291 section 2.7.1). */
 export const ALL_NODES: IpAddress = /* @__PURE__ */ IpAddress.v6(0xff020000, 0, 0, 1);
 export const ALL_ROUTERS: IpAddress = /* @__PURE__ */ IpAddress.v6(0xff020000, 0, 0, 2);
+
+/** Whether this is in 169.254.0.0/16, of which hosts pick an address themselves (RFC 3927). */
+export function isLinkLocalV4(address: IpAddress): boolean {
+  return address.family === AF_INET && isLinkLocalV4Word(address.w3);
+}
+
+/** The same of the 32 bits of an IPv4 address. */
+export function isLinkLocalV4Word(word: number): boolean {
+  return word >>> 16 === LINK_LOCAL_V4;
+}
 
 /** The multicast group in which an address is asked for (RFC 4291 section 2.7.1), in the address's zone. */
 export function solicitedNode(address: IpAddress, zone: number = address.zone): IpAddress {

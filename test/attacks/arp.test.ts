@@ -62,7 +62,7 @@ describe('ARP poisoning', () => {
     const lab = new Lab();
     const { near, far } = lab.connected();
     const conflicts: string[] = [];
-    lab.server.ip.onConflict = ({ mac }) => conflicts.push(mac);
+    lab.server.ip.onConflict(({ mac }) => conflicts.push(mac));
     lab.frames = [];
     for (let i = 0; i < 100; i++) lab.inject(claim(ARP_REQUEST, SERVER, SERVER), ARP);
     lab.pass(SECOND);

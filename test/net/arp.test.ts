@@ -103,10 +103,10 @@ test('a new address is announced when arp_notify is on', () => {
 test('somebody else with our address is reported each time and answered once in ten seconds', () => {
   const { host, link } = alone();
   const conflicts: { mac: string; defended: boolean }[] = [];
-  host.ip.onConflict = ({ mac, defended, address }) => {
+  host.ip.onConflict(({ mac, defended, address }) => {
     assert.equal(address.toString(), '10.0.0.1');
     conflicts.push({ mac, defended });
-  };
+  });
   for (const wait of [0, 3, 8]) {
     advance(wait * SECOND, host);
     link.inject(arp(ARP_REQUEST, 66, '10.0.0.1', '10.0.0.9'));
