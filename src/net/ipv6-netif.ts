@@ -25,6 +25,14 @@ export class Ipv6Netif {
     this.hopLimit = netif.host.sysctl.hop_limit;
   }
 
+  /** Takes back what routers said of the link. */
+  forgetRouters(): void {
+    this.hopLimit = this.netif.host.sysctl.hop_limit;
+    this.linkMtu = 0;
+    this.reachableMs = 0;
+    this.retransMs = 0;
+  }
+
   /** The largest packet, in bytes: the interface's, unless a router says that the link takes less. */
   get mtu(): number {
     const { mtu } = this.netif;

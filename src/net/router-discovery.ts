@@ -25,6 +25,14 @@ const DEFAULT_METRIC = 1024;
 const PREFIX_METRIC = 256;
 /** Added to the metric of a router that does not answer, so that another one is tried (RFC 4861 section 6.3.6). */
 const UNREACHABLE_METRIC = 1024;
+/** What a router may ask for as "reachable time": an hour at most (RFC 4861 section 6.2.1), in milliseconds. */
+const REACHABLE_MAX_MS = 3_600_000;
+/**
+ * And between two solicitations. The RFC has no limits; but with a value of weeks one forged advertisement would cut a
+ * host off from every neighbour it does not know yet. The lower one is Linux's.
+ */
+const RETRANS_MIN_MS = 10;
+const RETRANS_MAX_MS = 10_000;
 /** Destinations for which a redirect is remembered. */
 const REDIRECTS_MAX = 1024;
 
@@ -111,7 +119,8 @@ export class RouterDiscovery {
     for (const known of this.prefixes.filter(prefix => prefix.netif === netif)) this.removePrefix(known);
     this.dns.forget('ra', netif.index);
     this.redirects.clear();
-    if (netif.ipv6 !== null) netif.ipv6.linkMtu = 0;
+    netif.ipv6?.forgetRouters();
+    this.schedule();
   }
 
   /** Stops every timer. */
@@ -127,8 +136,12 @@ export class RouterDiscovery {
     const { ipv6 } = netif;
     if (lifetime > 0) this.endSolicitation(netif);
     if (message.hopLimit > 0) ipv6.hopLimit = message.hopLimit;
-    if (message.reachableMs > 0) ipv6.reachableMs = message.reachableMs;
-    if (message.retransMs > 0) ipv6.retransMs = message.retransMs;
+    if (message.reachableMs > 0 && message.reachableMs <= REACHABLE_MAX_MS) {
+      ipv6.reachableMs = message.reachableMs;
+    }
+    if (message.retransMs >= RETRANS_MIN_MS && message.retransMs <= RETRANS_MAX_MS) {
+      ipv6.retransMs = message.retransMs;
+    }
     const neighbor =
       this.ndp.learn(netif, source, options.sourceMac) ?? this.ndp.neighbors.find(netif, source);
     if (neighbor !== null) neighbor.isRouter = true;

@@ -74,6 +74,7 @@ export class Slaac {
     for (const { address, origin } of netif.ipv6?.addresses ?? []) {
       if (origin !== 'manual') netif.removeAddress(address);
     }
+    this.schedule();
   }
 
   /** Stops the timer. */

@@ -103,6 +103,15 @@ describe('from beyond the link', () => {
 });
 
 describe('from the link', () => {
+  test('a router that asks to wait for weeks between questions is not listened to', () => {
+    const { host, link } = victim();
+    const netif = host.ip.netif('eth0')?.ipv6;
+    link.inject(nd(advert({ retransMs: 0xffffffff, reachableMs: 0xffffffff }), 'fe80::66', 'ff02::1'));
+    link.inject(nd(advert({ retransMs: 1 }), 'fe80::66', 'ff02::1'));
+    host.run();
+    assert.deepEqual([netif?.retransMs, netif?.reachableMs], [0, 0]);
+  });
+
   test('who does not say that he overrides takes nobody’s place', () => {
     const { host, link } = victim();
     const options = { targetMac: mac(66) };

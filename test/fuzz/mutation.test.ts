@@ -7,6 +7,7 @@ import { fuzz } from '../../src/sim/fuzz/fuzz.ts';
 import { MUTANT_MAX, Mutator } from '../../src/sim/fuzz/mutator.ts';
 import { Stack } from '../../src/stack/stack.ts';
 import { TcpEndpoint } from '../../src/transport/tcp-layer.ts';
+import { IpAddress } from '../../src/wire/address.ts';
 
 test('100,000 mutated frames: no exception, no growth, nobody harmed', () => {
   const result = fuzz({ frames: 100_000, seed: 20260801 });
@@ -40,13 +41,23 @@ function attackedArena(frames: number): Arena {
 
 test('the mutants reach the deeper code', () => {
   const arena = attackedArena(20_000);
-  const { Ip, Icmp, Tcp, TcpExt, Udp } = arena.target.mib;
+  const { Ip, Icmp, Ip6, Icmp6, Tcp, TcpExt, Udp } = arena.target.mib;
   // Each of these is counted behind every check of lengths and checksums.
   const reached = {
     'fragments came': Ip.ReasmReqds,
     'fragments failed': Ip.ReasmFails,
     'ICMP errors arrived': Icmp.InDestUnreachs,
     'and some quoted what was not in flight': TcpExt.OutOfWindowIcmps,
+    'IPv6 fragments came': Ip6.ReasmReqds,
+    'IPv6 fragments failed': Ip6.ReasmFails,
+    'IPv6 headers were wrong': Ip6.InHdrErrors,
+    'parameter problems were told': Icmp6.OutParmProblems,
+    'ICMPv6 errors arrived': Icmp6.InDestUnreachs,
+    'packets were too big': Icmp6.InPktTooBigs,
+    'routers spoke': Icmp6.InRouterAdvertisements,
+    'neighbours spoke': Icmp6.InNeighborAdvertisements,
+    'redirects came': Icmp6.InRedirects,
+    'listeners were asked for': Icmp6.InGroupMembQueries,
     'datagrams arrived': Udp.InDatagrams,
     'resets went out': Tcp.OutRsts,
     'challenge ACKs went out': TcpExt.TCPChallengeACK,
@@ -118,6 +129,9 @@ test('frames that name the innocent host are told from others', () => {
   assert.equal(touchesInnocent(packet), false);
   packet.bytes.set([10, 77, 201, 166], packet.start + 26);
   assert.equal(touchesInnocent(packet), true);
-  packet.bytes[packet.start + 29] = 167;
+  packet.bytes.fill(0, packet.start, packet.end);
+  IpAddress.parse('fd77::a4d:c9a6')?.write(packet.view, packet.start + 38);
+  assert.equal(touchesInnocent(packet), true);
+  packet.bytes[packet.start + 53] = 167;
   assert.equal(touchesInnocent(packet), false);
 });

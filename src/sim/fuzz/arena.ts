@@ -8,16 +8,16 @@ import { LearningSwitch } from '../../link/switch.ts';
 import { Stack } from '../../stack/stack.ts';
 import { TcpEndpoint } from '../../transport/tcp-layer.ts';
 import { VirtualClock } from '../clock.ts';
-import { Innocent, Talker } from './clients.ts';
+import { Innocent, type Peer, Talker } from './clients.ts';
 import { contradiction } from './consistency.ts';
 import { DatagramEcho, Service } from './services.ts';
 import { Tap } from './tap.ts';
 import { Tape } from './tape.ts';
 
-const TARGET = '10.77.0.1';
-const ATTACKED = '10.77.0.2';
-/** Far from the others in every byte, so that a flipped bit does not lead here. */
-const INNOCENT = '10.77.201.166';
+const TARGET: Peer = { ipv4: '10.77.0.1', ipv6: 'fd77::1' };
+const ATTACKED: Peer = { ipv4: '10.77.0.2', ipv6: 'fd77::2' };
+/** Far from the others in every byte, so that a flipped bit does not lead here; both end in the same four bytes. */
+const INNOCENT: Peer = { ipv4: '10.77.201.166', ipv6: 'fd77::a4d:c9a6' };
 const INNOCENT_BYTES: readonly number[] = [10, 77, 201, 166];
 /** One way over each cable, in microseconds. */
 const DELAY_US = 20;
@@ -29,6 +29,10 @@ const INNOCENT_LOSS = 0.005;
 const LIMITS: Partial<Sysctl> = {
   ipfrag_high_thresh: 262144,
   gc_thresh3: 128,
+  ip6frag_high_thresh: 262144,
+  use_tempaddr: 2,
+  // While it asks whether an address is free, one false answer takes the address away: nothing helps against that.
+  dad_transmits: 0,
   unres_qlen: 8,
   netdev_max_backlog: 256,
   ethertype_txqueuelen: 256,
@@ -45,6 +49,9 @@ const PACKETS_MAX = 4096;
 /** Flows and timers of the target, likewise. */
 const FLOWS_MAX = 2048;
 const TIMERS_MAX = 4096;
+/** Addresses and routes of the target: what routers tell of has limits, too. */
+const ADDRESSES_MAX = 64;
+const ROUTES_MAX = 256;
 /** Blocks of queue memory of the target: a connection may have its two buffers full. */
 const BLOCKS_MAX = 64 * FLOWS_MAX;
 
@@ -80,13 +87,13 @@ export class Arena {
     this.tap.onFrame = packet => {
       if (!touchesInnocent(packet)) this.tape.record(packet);
     };
-    this.target.attach(this.tap, { address: `${TARGET}/16` });
+    this.target.attach(this.tap, addressesOf(TARGET));
     const port = (loss: number): Link => {
       const faults = { up: { loss }, down: { loss } };
       return faulty(lan.port({ delayUs: DELAY_US }), clock.env(rng.fork()), rng.fork(), faults);
     };
-    attacked.attach(port(ATTACKED_LOSS), { address: `${ATTACKED}/16` });
-    innocent.attach(port(INNOCENT_LOSS), { address: `${INNOCENT}/16` });
+    attacked.attach(port(ATTACKED_LOSS), addressesOf(ATTACKED));
+    innocent.attach(port(INNOCENT_LOSS), addressesOf(INNOCENT));
     this.services = [
       new Service(this.target, 7, 'echo'),
       new Service(this.target, 9, 'discard'),
@@ -132,6 +139,9 @@ export class Arena {
       ['blocks', tcp.context.blocks.inUse, BLOCKS_MAX],
       ['TIME_WAIT entries', tcp.timeWaits.count, host.sysctl.tcp_max_tw_buckets],
       ['neighbours', ip.neighbors.size, host.sysctl.gc_thresh3],
+      ['IPv6 neighbours', ip.ipv6.neighbors.size, host.sysctl.gc_thresh3],
+      ['addresses', ip.netifs.flatMap(netif => netif.addresses).length, ADDRESSES_MAX],
+      ['routes', ip.routes.list().length, ROUTES_MAX],
     ];
     const over = figures.find(([, value, limit]) => value > limit);
     return over === undefined ? null : `${over[0]}: ${over[1]}, over the limit of ${over[2]}`;
@@ -150,6 +160,10 @@ export class Arena {
   drain(): void {
     while (this.innocent.busy) this.turn(1000, false);
     this.hangUp();
+    // What routers were said to have said holds for years otherwise.
+    for (const netif of this.target.ip.netifs) netif.up = false;
+    this.clock.runUntilIdle();
+    for (const netif of this.target.ip.netifs) netif.up = true;
     this.clock.runUntilIdle();
     // Connections may have been finished for nobody in the meantime: those end, too.
     this.hangUp();
@@ -178,6 +192,10 @@ export class Arena {
   close(): void {
     for (const host of this.hosts) host.close();
   }
+}
+
+function addressesOf({ ipv4, ipv6 }: Peer): { address: string; address6: string } {
+  return { address: `${ipv4}/16`, address6: `${ipv6}/64` };
 }
 
 /** Whether the innocent host's address is anywhere in the frame: it would attack what must not be attacked. */

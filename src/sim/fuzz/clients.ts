@@ -10,19 +10,24 @@ import {
   IP_PMTUDISC_DONT,
   IP_RECVERR,
   IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPV6_MTU_DISCOVER,
+  IPV6_RECVERR,
   MSG_ERRQUEUE,
   SHUT_WR,
   SO_LINGER,
   SOCK_DGRAM,
   SOCK_STREAM,
   SOL_IP,
+  SOL_IPV6,
   SOL_SOCKET,
   SOL_TCP,
   TCP_NODELAY,
 } from '../../socket/constants.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { AF_INET } from '../../wire/address.ts';
+import { AF_INET, AF_INET6 } from '../../wire/address.ts';
 import { ICMP4_ECHO } from '../../wire/icmp4.ts';
+import { ICMP6_ECHO } from '../../wire/icmp6.ts';
 
 /** Connections that a talker keeps at once. */
 const TALKS = 6;
@@ -32,30 +37,43 @@ interface Talk {
   turns: number;
 }
 
-/** Keeps a few connections to services of another host busy, pings it and sends it datagrams. */
+/** The addresses of a host. */
+export interface Peer {
+  readonly ipv4: string;
+  readonly ipv6: string;
+}
+
+/** Keeps a few connections to services of another host busy, pings it and sends it datagrams, over both families. */
 export class Talker {
   private readonly stack: Stack;
-  private readonly peer: string;
+  private readonly peer: Peer;
   private readonly ports: readonly number[];
   private readonly datagramPort: number;
   private readonly rng: Rng;
   private talks: Talk[] = [];
-  private readonly datagrams: number;
-  private readonly pings: number;
+  /** Sockets for datagrams and for pings, of IPv4 and of IPv6. */
+  private readonly datagrams: readonly [number, number];
+  private readonly pings: readonly [number, number];
   private readonly buffer = new Uint8Array(8192);
 
-  constructor(stack: Stack, peer: string, ports: readonly number[], datagramPort: number, rng: Rng) {
+  constructor(stack: Stack, peer: Peer, ports: readonly number[], datagramPort: number, rng: Rng) {
     this.stack = stack;
     this.peer = peer;
     this.ports = ports;
     this.datagramPort = datagramPort;
     this.rng = rng;
-    this.datagrams = stack.sys.socket(AF_INET, SOCK_DGRAM);
-    // Datagrams that are too big for a frame are to go out in fragments.
-    this.pings = stack.sys.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
-    for (const fd of [this.datagrams, this.pings]) {
-      stack.sys.setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-      stack.sys.setsockopt(fd, SOL_IP, IP_RECVERR, 1);
+    const { sys } = stack;
+    this.datagrams = [sys.socket(AF_INET, SOCK_DGRAM), sys.socket(AF_INET6, SOCK_DGRAM)];
+    this.pings = [
+      sys.socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
+      sys.socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6),
+    ];
+    for (const [fd, fd6] of [this.datagrams, this.pings]) {
+      // Datagrams that are too big for a frame are to go out in fragments.
+      sys.setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+      sys.setsockopt(fd6, SOL_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_DONT);
+      sys.setsockopt(fd, SOL_IP, IP_RECVERR, 1);
+      sys.setsockopt(fd6, SOL_IPV6, IPV6_RECVERR, 1);
     }
   }
 
@@ -66,7 +84,9 @@ export class Talker {
     this.talks = this.talks.filter(talk => this.talk(talk));
     if (rng.chance(0.05)) this.sendDatagram();
     if (rng.chance(0.03)) this.ping();
-    if (rng.chance(0.01)) this.stack.ip.neighbors.flush(null, false);
+    if (!rng.chance(0.01)) return;
+    const { ip } = this.stack;
+    for (const neighbors of [ip.neighbors, ip.ipv6.neighbors]) neighbors.flush(null, false);
   }
 
   /** Ends every connection. */
@@ -78,7 +98,7 @@ export class Talker {
 
   private readDatagrams(): void {
     const { sys } = this.stack;
-    for (const fd of [this.datagrams, this.pings]) {
+    for (const fd of [...this.datagrams, ...this.pings]) {
       // A pending error is told before the data that wait behind it.
       while (sys.recv(fd, this.buffer) !== -EAGAIN);
       while (sys.recvmsg(fd, { msg_iov: [this.buffer] }, MSG_ERRQUEUE) !== -EAGAIN);
@@ -87,11 +107,16 @@ export class Talker {
 
   private open(): void {
     const { sys } = this.stack;
-    const fd = sys.socket(AF_INET, SOCK_STREAM);
+    const ipv6 = this.rng.chance(0.5);
+    const fd = sys.socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM);
     if (this.rng.chance(0.5)) sys.setsockopt(fd, SOL_TCP, TCP_NODELAY, 1);
-    const result = sys.connect(fd, { address: this.peer, port: this.rng.pick(this.ports) });
+    const result = sys.connect(fd, this.at(ipv6, this.rng.pick(this.ports)));
     if (result !== -EINPROGRESS) sys.close(fd);
     else this.talks.push({ fd, turns: this.rng.between(5, 400) });
+  }
+
+  private at(ipv6: boolean, port: number): { address: string; port: number } {
+    return { address: ipv6 ? this.peer.ipv6 : this.peer.ipv4, port };
   }
 
   private talk(talk: Talk): boolean {
@@ -115,15 +140,17 @@ export class Talker {
   private sendDatagram(): void {
     const { sys } = this.stack;
     const bytes = this.buffer.subarray(0, this.rng.pick([0, 1, 100, 1472, 1473, 4000, 8000]));
-    sys.sendto(this.datagrams, bytes, 0, { address: this.peer, port: this.datagramPort });
+    const ipv6 = this.rng.chance(0.5);
+    sys.sendto(this.datagrams[ipv6 ? 1 : 0], bytes, 0, this.at(ipv6, this.datagramPort));
     this.readDatagrams();
   }
 
   private ping(): void {
     const message = this.buffer.subarray(0, 8 + this.rng.pick([0, 56, 1472, 3000]));
     const sequence = this.rng.below(65536);
-    message.set([ICMP4_ECHO, 0, 0, 0, 0, 0, sequence >> 8, sequence & 0xff]);
-    this.stack.sys.sendto(this.pings, message, 0, { address: this.peer, port: 0 });
+    const ipv6 = this.rng.chance(0.5);
+    message.set([ipv6 ? ICMP6_ECHO : ICMP4_ECHO, 0, 0, 0, 0, 0, sequence >> 8, sequence & 0xff]);
+    this.stack.sys.sendto(this.pings[ipv6 ? 1 : 0], message, 0, this.at(ipv6, 0));
     this.readDatagrams();
   }
 }
@@ -133,15 +160,19 @@ const CONVERSATION = 65536;
 /** Virtual time that one conversation may take, in microseconds: an attack may cost time, but not for ever. */
 const PATIENCE_US = 120e6;
 
-/** Sends numbered bytes to an echo service over one connection after the other, and checks what comes back. */
+/**
+ * Sends numbered bytes to an echo service over one connection after the other, of IPv4 and of IPv6 in turn, and checks
+ * what comes back.
+ */
 export class Innocent {
   /** Conversations that ended as they should. */
   finished = 0;
   /** What went wrong, oldest first; the client goes on with a new connection. */
   readonly harms: string[] = [];
   private readonly stack: Stack;
-  private readonly peer: string;
+  private readonly peer: Peer;
   private readonly port: number;
+  private ipv6 = false;
   private fd = -1;
   private sent = 0;
   private got = 0;
@@ -149,7 +180,7 @@ export class Innocent {
   private readonly pattern = new Uint8Array(CONVERSATION);
   private readonly buffer = new Uint8Array(8192);
 
-  constructor(stack: Stack, peer: string, port: number, rng: Rng) {
+  constructor(stack: Stack, peer: Peer, port: number, rng: Rng) {
     this.stack = stack;
     this.peer = peer;
     this.port = port;
@@ -176,11 +207,15 @@ export class Innocent {
 
   private begin(): void {
     const { sys } = this.stack;
-    this.fd = sys.socket(AF_INET, SOCK_STREAM);
+    this.ipv6 = !this.ipv6;
+    this.fd = sys.socket(this.ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM);
     this.sent = 0;
     this.got = 0;
     this.beganUs = this.stack.host.nowUs;
-    const result = sys.connect(this.fd, { address: this.peer, port: this.port });
+    const result = sys.connect(this.fd, {
+      address: this.ipv6 ? this.peer.ipv6 : this.peer.ipv4,
+      port: this.port,
+    });
     if (result !== -EINPROGRESS) this.harmed(`connect: ${strerror(result)}`);
   }
 
@@ -223,7 +258,7 @@ export class Innocent {
   }
 
   private harmed(what: string): void {
-    this.harms.push(what);
+    this.harms.push(`${this.ipv6 ? 'IPv6' : 'IPv4'}: ${what}`);
     this.stack.sys.close(this.fd);
     this.fd = -1;
   }

@@ -4,6 +4,7 @@
  */
 import type { Rng } from '../../base/rng.ts';
 import type { Packet } from '../../core/packet.ts';
+import { IPPROTO_ICMPV6 } from '../../wire/icmp6.ts';
 import { PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from './repair.ts';
 
 /** A field of a header: its offset from where the header begins, and its width in bytes. */
@@ -41,6 +42,26 @@ const IPV4_FIELDS: readonly Field[] = [
   { at: 9, width: 1 },
   { at: 12, width: 4 },
   { at: 16, width: 4 },
+];
+
+const IPV6_FIELDS: readonly Field[] = [
+  { at: 0, width: 1 },
+  { at: 1, width: 1 },
+  { at: 2, width: 2 },
+  { at: 4, width: 2 },
+  { at: 6, width: 1 },
+  { at: 7, width: 1 },
+  { at: 8, width: 4 },
+  { at: 16, width: 4 },
+  { at: 20, width: 4 },
+  { at: 24, width: 4 },
+  { at: 32, width: 4 },
+  { at: 36, width: 4 },
+  // Of the first extension header, if there is one.
+  { at: 40, width: 1 },
+  { at: 41, width: 1 },
+  { at: 42, width: 2 },
+  { at: 44, width: 4 },
 ];
 
 const TCP_FIELDS: readonly Field[] = [
@@ -84,16 +105,32 @@ const ICMP_FIELDS: readonly Field[] = [
   { at: 32, width: 4 },
 ];
 
+const ICMP6_FIELDS: readonly Field[] = [
+  { at: 0, width: 1 },
+  { at: 1, width: 1 },
+  { at: 4, width: 4 },
+  { at: 8, width: 4 },
+  { at: 20, width: 4 },
+  { at: 24, width: 1 },
+  { at: 25, width: 1 },
+  { at: 26, width: 2 },
+  { at: 28, width: 4 },
+  { at: 44, width: 4 },
+  { at: 48, width: 4 },
+];
+
 /** Which fields a header has. */
-export type HeaderKind = 'ethernet' | 'arp' | 'ipv4' | 'transport';
+export type HeaderKind = 'ethernet' | 'arp' | 'ipv4' | 'ipv6' | 'transport';
 
 /** The fields of a header; of a transport header by its protocol number. */
 export function fieldsOf(kind: HeaderKind, protocol: number): readonly Field[] {
   if (kind === 'ethernet') return ETHERNET_FIELDS;
   if (kind === 'arp') return ARP_FIELDS;
   if (kind === 'ipv4') return IPV4_FIELDS;
+  if (kind === 'ipv6') return IPV6_FIELDS;
   if (protocol === PROTOCOL_TCP) return TCP_FIELDS;
   if (protocol === PROTOCOL_UDP) return UDP_FIELDS;
+  if (protocol === IPPROTO_ICMPV6) return ICMP6_FIELDS;
   return protocol === PROTOCOL_ICMP ? ICMP_FIELDS : IPV4_FIELDS;
 }
 

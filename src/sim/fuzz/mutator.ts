@@ -1,10 +1,11 @@
 import type { Rng } from '../../base/rng.ts';
 import type { Packet } from '../../core/packet.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP, ethernetType } from '../../wire/ethernet.ts';
-import { IPV4_HEADER_LENGTH, ipv4Protocol, setIpv4Fragment } from '../../wire/ipv4.ts';
+import { setIpv4Fragment } from '../../wire/ipv4.ts';
 import { emitVlan, VLAN_TAG_LENGTH, VLAN_TYPE } from '../../wire/vlan.ts';
 import { fieldsOf, type HeaderKind, mutateField } from './fields.ts';
-import { locateIpv4, repairChecksums, repairLength } from './repair.ts';
+import { lieAboutErrors6, lieAboutNeighbors, lieInExtensions } from './ipv6-lies.ts';
+import { isIpv6, locateIpv4, locateTransport, repairChecksums, repairLength } from './repair.ts';
 import type { RecordedFrame, Tape } from './tape.ts';
 import { lieAboutErrors, lieInFlags, lieInNumbers, lieInOptions, lieInSack } from './tcp-lies.ts';
 
@@ -68,7 +69,7 @@ export class Mutator {
         this.tag(packet);
         break;
       case 7:
-        this.changeField(packet, rng.chance(0.5) ? 'ethernet' : 'ipv4');
+        this.changeField(packet, rng.chance(0.5) ? 'ethernet' : 'ip');
         break;
       case 8:
       case 9:
@@ -88,8 +89,10 @@ export class Mutator {
         lieInNumbers(packet, rng);
         break;
       default:
-        if (rng.chance(0.3)) lieAboutErrors(packet, rng);
-        else lieInNumbers(packet, rng);
+        if (rng.chance(0.7)) lieInNumbers(packet, rng);
+        else if (!isIpv6(packet)) lieAboutErrors(packet, rng);
+        else if (rng.chance(0.5)) lieAboutErrors6(packet, rng);
+        else lieAboutNeighbors(packet, rng);
     }
   }
 
@@ -129,9 +132,10 @@ export class Mutator {
     packet.end -= n;
   }
 
-  /** Makes a fragment of a datagram of it, one that fits others of the same id, or overlaps them. */
+  /** Makes a fragment of a datagram of it, one that fits others of the same id, or overlaps them; or other headers. */
   private fragment(packet: Packet): void {
     const { rng } = this;
+    if (isIpv6(packet)) lieInExtensions(packet, rng, MUTANT_MAX);
     if (!locateIpv4(packet)) return;
     const { view, l3 } = packet;
     const offset = 8 * rng.pick([0, 0, 1, 2, 3, 64, 184, 185, 370, 8189, 8191]);
@@ -150,22 +154,25 @@ export class Mutator {
     emitVlan(view, at, VLAN_TYPE, rng.pick([0, 0, 1, 4095]), rng.below(8), false, inner);
   }
 
-  private changeField(packet: Packet, kind: HeaderKind): void {
+  private changeField(packet: Packet, where: 'ethernet' | 'ip' | 'transport'): void {
     const { rng } = this;
-    const { view, start } = packet;
     if (packet.length < ETHERNET_HEADER_LENGTH) return;
-    const isIp = locateIpv4(packet) && packet.end - packet.l3 >= IPV4_HEADER_LENGTH;
-    let header = start;
-    let actual = kind;
-    if (kind !== 'ethernet' && !isIp) {
-      if (ethernetType(view, start) !== ETHERTYPE_ARP) return;
-      actual = 'arp';
-      header = start + ETHERNET_HEADER_LENGTH;
-    } else if (kind !== 'ethernet') {
-      header = kind === 'ipv4' ? packet.l3 : packet.l4;
-    }
-    const field = rng.pick(fieldsOf(actual, isIp ? ipv4Protocol(view, packet.l3) : 0));
+    const { kind, header, protocol } = this.headerOf(packet, where);
+    const field = rng.pick(fieldsOf(kind, protocol));
     mutateField(packet, header + field.at, field.width, rng);
+  }
+
+  private headerOf(
+    packet: Packet,
+    where: 'ethernet' | 'ip' | 'transport',
+  ): { kind: HeaderKind; header: number; protocol: number } {
+    const header = packet.start + ETHERNET_HEADER_LENGTH;
+    if (where === 'ethernet') return { kind: 'ethernet', header: packet.start, protocol: 0 };
+    if (ethernetType(packet.view, packet.start) === ETHERTYPE_ARP)
+      return { kind: 'arp', header, protocol: 0 };
+    const protocol = locateTransport(packet);
+    if (where === 'transport' && protocol >= 0) return { kind: 'transport', header: packet.l4, protocol };
+    return { kind: isIpv6(packet) ? 'ipv6' : 'ipv4', header, protocol: 0 };
   }
 }
 

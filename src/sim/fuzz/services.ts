@@ -6,13 +6,15 @@ import { EAGAIN } from '../../base/errno.ts';
 import {
   IP_MTU_DISCOVER,
   IP_PMTUDISC_DONT,
+  IPV6_MTU_DISCOVER,
   SOCK_DGRAM,
   SOCK_STREAM,
   SOL_IP,
+  SOL_IPV6,
 } from '../../socket/constants.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { AF_INET } from '../../wire/address.ts';
+import { AF_INET6 } from '../../wire/address.ts';
 
 /** What a service does with a connection: sends back what comes, reads and forgets it, or only sends. */
 export type ServiceKind = 'echo' | 'discard' | 'chargen';
@@ -35,7 +37,7 @@ interface Served {
   idle: number;
 }
 
-/** A TCP server. */
+/** A TCP server, for both families. */
 export class Service {
   private readonly stack: Stack;
   private readonly kind: ServiceKind;
@@ -47,8 +49,8 @@ export class Service {
     const { sys } = stack;
     this.stack = stack;
     this.kind = kind;
-    this.listener = sys.socket(AF_INET, SOCK_STREAM);
-    sys.bind(this.listener, { address: '0.0.0.0', port });
+    this.listener = sys.socket(AF_INET6, SOCK_STREAM);
+    sys.bind(this.listener, { address: '::', port });
     sys.listen(this.listener, BACKLOG);
   }
 
@@ -110,7 +112,7 @@ export class Service {
   }
 }
 
-/** A UDP socket that answers each datagram with itself. */
+/** A UDP socket, for both families, that answers each datagram with itself. */
 export class DatagramEcho {
   private readonly stack: Stack;
   private readonly fd: number;
@@ -118,9 +120,10 @@ export class DatagramEcho {
 
   constructor(stack: Stack, port: number) {
     this.stack = stack;
-    this.fd = stack.sys.socket(AF_INET, SOCK_DGRAM);
+    this.fd = stack.sys.socket(AF_INET6, SOCK_DGRAM);
     stack.sys.setsockopt(this.fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-    stack.sys.bind(this.fd, { address: '0.0.0.0', port });
+    stack.sys.setsockopt(this.fd, SOL_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    stack.sys.bind(this.fd, { address: '::', port });
   }
 
   /** Reads what has come. */

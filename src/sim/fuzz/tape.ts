@@ -1,7 +1,6 @@
 import type { Rng } from '../../base/rng.ts';
 import type { Packet } from '../../core/packet.ts';
-import { ipv4IsFragment, ipv4Protocol } from '../../wire/ipv4.ts';
-import { locateIpv4, PROTOCOL_TCP, PROTOCOL_UDP } from './repair.ts';
+import { isIpv6, locateIpv4, locateTransport, PROTOCOL_TCP, PROTOCOL_UDP } from './repair.ts';
 
 /** Bytes of a frame that are kept. */
 const FRAME_MAX = 1600;
@@ -17,11 +16,12 @@ export interface RecordedFrame {
   length: number;
 }
 
-/** How often a TCP segment is picked; what is left is for the others in equal parts. */
+/** How often a TCP segment is picked, of either family; what is left is for the others in equal parts. */
 const TCP_SHARE = 0.7;
-const OTHERS = ['arp', 'icmp', 'udp', 'fragment'] as const;
+const STREAMS = ['tcp', 'tcp6'] as const;
+const OTHERS = ['arp', 'icmp', 'udp', 'fragment', 'icmp6', 'udp6', 'fragment6'] as const;
 
-type Kind = 'tcp' | (typeof OTHERS)[number];
+type Kind = (typeof STREAMS)[number] | (typeof OTHERS)[number];
 
 /** Frames of one kind: a ring of the newest, and an archive of older ones. */
 class Track {
@@ -52,7 +52,7 @@ export class Tape {
 
   /** A recorded frame, most often a new one; null while there is none. It is lent until the next `record`. */
   pick(rng: Rng): RecordedFrame | null {
-    const wanted = rng.chance(TCP_SHARE) ? 'tcp' : rng.pick(OTHERS);
+    const wanted = rng.pick(rng.chance(TCP_SHARE) ? STREAMS : OTHERS);
     const track = this.tracks.get(wanted) ?? this.tracks.get('arp');
     if (track === undefined) return null;
     return rng.pick(rng.chance(0.6) ? track.recent : track.archive);
@@ -60,9 +60,14 @@ export class Tape {
 }
 
 function kindOf(packet: Packet): Kind {
+  const protocol = locateTransport(packet);
+  if (isIpv6(packet)) {
+    if (protocol < 0) return 'fragment6';
+    if (protocol === PROTOCOL_TCP) return 'tcp6';
+    return protocol === PROTOCOL_UDP ? 'udp6' : 'icmp6';
+  }
   if (!locateIpv4(packet)) return 'arp';
-  if (ipv4IsFragment(packet.view, packet.l3)) return 'fragment';
-  const protocol = ipv4Protocol(packet.view, packet.l3);
+  if (protocol < 0) return 'fragment';
   if (protocol === PROTOCOL_TCP) return 'tcp';
   return protocol === PROTOCOL_UDP ? 'udp' : 'icmp';
 }

@@ -18,7 +18,14 @@ import {
   tcpSeq,
   URG,
 } from '../../wire/tcp.ts';
-import { locateIpv4, PROTOCOL_ICMP, PROTOCOL_TCP, repairChecksums, repairLength } from './repair.ts';
+import {
+  locateIpv4,
+  locateTransport,
+  PROTOCOL_ICMP,
+  PROTOCOL_TCP,
+  repairChecksums,
+  repairLength,
+} from './repair.ts';
 
 const FLAGS: readonly number[] = [
   0,
@@ -42,10 +49,9 @@ const OPTION_LENGTHS: readonly number[] = [0, 1, 2, 3, 4, 8, 10, 18, 26, 34, 40,
 /** Sequence numbers this far around an acknowledgement are worth a lie, in bytes. */
 const NEAR = 20_000;
 
-/** Whether the frame is IPv4 with a whole TCP header; sets l3 and l4. */
+/** Whether the frame is IP with a whole TCP header; sets l3 and l4. */
 export function isTcp(packet: Packet): boolean {
-  if (!locateIpv4(packet) || ipv4Protocol(packet.view, packet.l3) !== PROTOCOL_TCP) return false;
-  return packet.end - packet.l4 >= TCP_HEADER_LENGTH;
+  return locateTransport(packet) === PROTOCOL_TCP && packet.end - packet.l4 >= TCP_HEADER_LENGTH;
 }
 
 /** Other flags. */
@@ -154,7 +160,8 @@ export function lieAboutErrors(packet: Packet, rng: Rng): void {
   repairChecksums(packet);
 }
 
-function swapPorts(view: DataView, at: number): void {
+/** Turns the ports at `at` the other way round. */
+export function swapPorts(view: DataView, at: number): void {
   const source = view.getUint16(at);
   view.setUint16(at, view.getUint16(at + 2));
   view.setUint16(at + 2, source);
