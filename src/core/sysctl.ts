@@ -146,6 +146,22 @@ export interface Sysctl {
   ethertype_timeout_min_us: number;
   tcp_congestion_control: string;
   tcp_slow_start_after_idle: boolean;
+  /**
+   * Parameters of CUBIC: of the module tcp_cubic in Linux, hence their names. How slow start ends before a loss: 0 not
+   * at all, 1 HyStart as in Linux, 2 HyStart++ (RFC 9406; not in Linux).
+   */
+  tcp_cubic_hystart: 0 | 1 | 2;
+  /** What Linux's HyStart looks at, bits: 1 trains of acknowledgements, 2 delays; from this window on, in segments. */
+  tcp_cubic_hystart_detect: number;
+  tcp_cubic_hystart_low_window: number;
+  /** Acknowledgements at most this many microseconds apart belong to one train. */
+  tcp_cubic_hystart_ack_delta_us: number;
+  /** A flow that lost twice in a row leaves room for others (RFC 9438 section 4.7). */
+  tcp_cubic_fast_convergence: boolean;
+  /** Never slower than Reno (RFC 9438 section 4.3). */
+  tcp_cubic_tcp_friendliness: boolean;
+  /** ssthresh to begin with when hystart is 0, in segments; 0 leaves it infinite. */
+  tcp_cubic_initial_ssthresh: number;
   /** min, default, max in bytes. */
   tcp_rmem: readonly [number, number, number];
   tcp_wmem: readonly [number, number, number];
@@ -256,6 +272,13 @@ export const DEFAULT_SYSCTL: Sysctl = {
   ethertype_timeout_min_us: 2000,
   tcp_congestion_control: 'cubic',
   tcp_slow_start_after_idle: true,
+  tcp_cubic_hystart: 1,
+  tcp_cubic_hystart_detect: 3,
+  tcp_cubic_hystart_low_window: 16,
+  tcp_cubic_hystart_ack_delta_us: 2000,
+  tcp_cubic_fast_convergence: true,
+  tcp_cubic_tcp_friendliness: true,
+  tcp_cubic_initial_ssthresh: 0,
   tcp_rmem: [4096, 131072, 6291456],
   tcp_wmem: [4096, 16384, 4194304],
   tcp_moderate_rcvbuf: true,

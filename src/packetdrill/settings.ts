@@ -21,11 +21,6 @@ const FIXED: Readonly<Record<string, { readonly values: readonly string[] | null
   tcp_no_metrics_save: { values: null, why: 'no metrics are kept' },
 };
 
-/** Parameters of kernel modules, by their file. */
-const PARAMETERS: Readonly<Record<string, readonly string[]>> = {
-  '/sys/module/tcp_cubic/parameters/hystart_detect': ['3'],
-};
-
 /** The settings of a stack as a script reaches them: by their names, as text. */
 export class Settings {
   private readonly sysctl: Sysctl;
@@ -40,7 +35,7 @@ export class Settings {
   /** Whether there is a setting of this name. */
   has(name: string): boolean {
     const key = keyOf(name);
-    return key in DEFAULT_SYSCTL || key in FIXED || name in PARAMETERS;
+    return key in DEFAULT_SYSCTL || key in FIXED;
   }
 
   /** Sets `net.ipv4.tcp_sack`, `/proc/sys/net/ipv4/tcp_sack` ... Throws CommandError when that cannot be. */
@@ -52,8 +47,7 @@ export class Settings {
       this.changed();
       return;
     }
-    const parameter = PARAMETERS[name];
-    const fixed = parameter === undefined ? FIXED[key] : { values: parameter, why: 'a fixed parameter' };
+    const fixed = FIXED[key];
     if (fixed === undefined) throw new CommandError(`unknown sysctl '${name}'`);
     if (fixed.values !== null && !fixed.values.includes(text.trim()))
       throw new CommandError(`the stack has ${fixed.why}: ${name}=${text}`);
@@ -69,8 +63,13 @@ export class Settings {
   }
 }
 
-/** `net.ipv4.neigh.default.gc_thresh3` and its path under /proc/sys: the last part. */
+/**
+ * `net.ipv4.neigh.default.gc_thresh3` and its path under /proc/sys: the last part. A parameter of a kernel module:
+ * its name behind that of the module.
+ */
 function keyOf(name: string): string {
+  const parameter = /^\/sys\/module\/(\w+)\/parameters\/(\w+)$/.exec(name);
+  if (parameter !== null) return `${parameter[1]}_${parameter[2]}`;
   const path = name.replace(/^\/proc\/sys\//, '').replaceAll('/', '.');
   return /^net\.(?:ipv4|ipv6|core)\./.test(path) ? path.slice(path.lastIndexOf('.') + 1) : path;
 }

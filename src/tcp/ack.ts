@@ -61,7 +61,6 @@ export function mayAnswerInvalid(
 /** Processes an acceptable acknowledgement: SND.UNA, round-trip time, SACK, recovery, congestion and send window. */
 export function processAck(tcb: Tcb, segment: Segment): void {
   const nothingSent = tcb.flight.packetsOut === 0;
-  const wasLimited = isCwndLimited(tcb);
   const old = seqLt(segment.ack, tcb.sndUna);
   const outcome = beginOutcome(tcb, segment);
   if (!old) {
@@ -85,7 +84,7 @@ export function processAck(tcb: Tcb, segment: Segment): void {
     return;
   }
   if (!old || outcome.sacked || outcome.dsack) recover(tcb, outcome);
-  growWindow(tcb, outcome, wasLimited);
+  growWindow(tcb, outcome);
   tcb.delivered += outcome.delivered;
   tcb.context.host.mib.TcpExt.TCPDelivered += outcome.delivered;
   if (outcome.advanced) {
@@ -208,15 +207,9 @@ function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
   if (elapsedMs >= 0) updateRtt(tcb, sampleUs, sampleUs);
 }
 
-/** Whether the congestion window is what limits us: only then may it grow (RFC 7661's concern, Linux's rule). */
-function isCwndLimited(tcb: Tcb): boolean {
-  if (tcb.cwndLimited) return true;
-  return tcb.cwnd < tcb.ssthresh && tcb.cwnd < 2 * tcb.maxPacketsOut;
-}
-
-function growWindow(tcb: Tcb, outcome: AckOutcome, limited: boolean): void {
-  if (!outcome.advanced || !limited || tcb.caState === 'Recovery' || tcb.caState === 'CWR') return;
-  tcb.congestion.onAck(tcb, outcome.delivered, tcb.nowUs);
+function growWindow(tcb: Tcb, outcome: AckOutcome): void {
+  if (!outcome.advanced || tcb.caState === 'Recovery' || tcb.caState === 'CWR') return;
+  tcb.congestion.onAck(tcb, outcome.delivered);
 }
 
 /** Nothing was in flight: the acknowledgement answers a probe, or opens a closed window. */

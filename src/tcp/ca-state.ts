@@ -10,6 +10,7 @@ import type { CaState, Tcb } from './tcb.ts';
 
 /** Changes the state and reports it. */
 export function setCaState(tcb: Tcb, state: CaState): void {
+  if (state === 'Loss') tcb.congestion.onTimeout(tcb);
   if (tcb.caState === state) return;
   if (tcb.caState === 'Loss') endRtoTime(tcb);
   tcb.caState = state;

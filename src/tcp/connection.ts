@@ -255,6 +255,7 @@ export class TcpConnection extends Tcb {
     if (settings.rcvBuf !== before.rcvBuf) this.rcvBuf = settings.rcvBuf;
     if (settings.congestion !== before.congestion) {
       this.congestion = createCongestionControl(settings.congestion) ?? this.congestion;
+      this.congestion.onStart(this);
     }
     if (settings.maxSeg !== before.maxSeg) updateMss(this);
     this.windowClamp = settings.windowClamp;

@@ -209,6 +209,7 @@ export function established(tcb: Tcb): void {
   tcb.softError = 0;
   updateMss(tcb);
   startSending(tcb);
+  tcb.congestion.onStart(tcb);
   if (tcb.settings.keepAlive) restartKeepalive(tcb);
   if (tcb.finQueued && tcb.state === 'ESTABLISHED') changeState(tcb, 'close');
   tcb.output.ready(POLLOUT);

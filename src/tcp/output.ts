@@ -113,7 +113,7 @@ function holdBack(tcb: Tcb, finDue: boolean): boolean {
 /** Emits `length` bytes at SND.NXT, with the FIN behind them when `fin`. */
 function sendData(tcb: Tcb, length: number, fin: boolean): void {
   const { context, flight } = tcb;
-  if (flight.packetsOut === 0) tcb.congestion.onRestart(tcb, tcb.nowUs - tcb.lastSentUs, tcb.nowUs);
+  if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
   const seq = tcb.sndNxt;
   const end = (seq + length) | 0;
   const { mss, nowUs } = tcb;

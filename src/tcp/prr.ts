@@ -13,7 +13,7 @@ export function beginReduction(tcb: Tcb): void {
   tcb.priorCwnd = tcb.cwnd;
   tcb.prrDelivered = 0;
   tcb.prrOut = 0;
-  tcb.ssthresh = tcb.congestion.onLoss(tcb, tcb.nowUs);
+  tcb.ssthresh = tcb.congestion.onLoss(tcb);
 }
 
 /**

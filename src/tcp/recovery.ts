@@ -172,10 +172,9 @@ export function enterLoss(tcb: Tcb): void {
   if (calm || seqGe(tcb.sndUna, tcb.highSeq) || (tcb.caState === 'Loss' && tcb.retransmits === 0)) {
     tcb.priorSsthresh = currentSsthresh(tcb);
     tcb.priorCwnd = tcb.cwnd;
-    tcb.ssthresh = tcb.congestion.onLoss(tcb, tcb.nowUs);
+    tcb.ssthresh = tcb.congestion.onLoss(tcb);
     beginUndo(tcb);
   }
-  tcb.congestion.onTimeout(tcb, tcb.nowUs);
   tcb.cwnd = flight.inFlight + 1;
   tcb.cwndCount = 0;
   // Much had arrived, and still it came to this: patience did not pay.

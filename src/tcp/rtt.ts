@@ -17,6 +17,7 @@ export function updateRtt(tcb: Tcb, sampleUs: number, leastUs: number): void {
   else nextSample(tcb, rttUs);
   tcb.backoff = 0;
   setRto(tcb);
+  tcb.congestion.onRtt(tcb, leastUs);
 }
 
 /** RTO = SRTT + deviation, doubled `backoff` times, at most tcp_rto_max. */

@@ -2,7 +2,7 @@ import type { Seq } from '../base/seq.ts';
 import { seqDiff } from '../base/seq.ts';
 import { ByteQueue } from '../core/byte-queue.ts';
 import type { Timer } from '../core/timers.ts';
-import { type CongestionControl, SSTHRESH_INFINITE } from './congestion/congestion.ts';
+import { type CongestionControl, type CongestionState, SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import type { TcpContext } from './context.ts';
@@ -48,7 +48,7 @@ export const MSS_DEFAULT = 536;
  * input.ts, output.ts, recovery.ts and timeouts.ts work on it. Times are in microseconds, windows in bytes unless
  * they are called segments.
  */
-export abstract class Tcb implements Timer {
+export abstract class Tcb implements Timer, CongestionState {
   // Place in the stack's timer heap; `deadlines` are the connection's own timers (timers.ts).
   dueUs = 0;
   heapIndex = -1;
@@ -188,6 +188,8 @@ export abstract class Tcb implements Timer {
   maxPacketsOut = 0;
   cwndLimited = false;
   cwndUsageSeq: Seq = 0;
+  /** Segments leave one after another at a rate, not in bursts. */
+  paced = false;
   lastSentUs = 0;
   totalRetrans = 0;
   delivered = 0;

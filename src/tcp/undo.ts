@@ -77,7 +77,7 @@ function undo(tcb: Tcb, unmark: boolean): void {
   for (let index = 0; unmark && flight.lostOut > 0 && index < flight.packetsOut; index++)
     flight.unmark(flight.at(index) as TxSegment, TX_LOST);
   if (tcb.priorSsthresh > 0) {
-    tcb.cwnd = Math.max(tcb.cwnd, tcb.priorCwnd);
+    tcb.cwnd = tcb.congestion.onUndo(tcb);
     tcb.ssthresh = Math.max(tcb.ssthresh, tcb.priorSsthresh);
   }
   tcb.undoable = false;

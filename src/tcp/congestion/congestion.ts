@@ -1,35 +1,74 @@
+import type { Seq } from '../../base/seq.ts';
+import type { Mib } from '../../core/mib.ts';
+import type { Sysctl } from '../../core/sysctl.ts';
+
 /**
- * What a congestion control may know of its connection, and the two figures it steers. Windows are in segments, as
- * in Linux; the connection converts to bytes.
+ * What a congestion control may know of its connection, and the figures it steers. Windows are in segments, as in
+ * Linux; the connection converts to bytes. Times are in microseconds.
  */
 export interface CongestionState {
   cwnd: number;
   ssthresh: number;
   /** Acknowledged segments that have not yet grown the window by a whole one. */
   cwndCount: number;
-  /** Smoothed round-trip time and the least one seen, in microseconds; 0 when not known. */
+  /** The window before the last reduction. */
+  readonly priorCwnd: number;
+  readonly nowUs: number;
+  readonly sndUna: Seq;
+  readonly sndNxt: Seq;
+  /** Payload of a full segment, in bytes. */
+  readonly mss: number;
+  /** Smoothed round-trip time and the least one of the last minutes; 0 when not known. */
   readonly srttUs: number;
   readonly minRttUs: number;
+  /** When data was last sent; 0 for never. */
+  readonly lastSentUs: number;
+  /** The congestion window was what held the sender back; and the most segments that were out at once. */
+  readonly cwndLimited: boolean;
+  readonly maxPacketsOut: number;
+  /** Segments leave one after another at a rate, not in bursts. */
+  readonly paced: boolean;
+  readonly context: { readonly host: { readonly sysctl: Sysctl; readonly mib: Mib } };
 }
 
-/** A congestion control algorithm (RFC 5681). One object for each connection. */
+/** A congestion control algorithm (RFC 5681); Linux's tcp_congestion_ops. One object for each connection. */
 export interface CongestionControl {
   /** As TCP_CONGESTION names it. */
   readonly name: string;
-  /** Grows the window for `acked` newly acknowledged segments, while no loss is being repaired. */
-  onAck(state: CongestionState, acked: number, nowUs: number): void;
+  /** The connection is established, or the user has just chosen this algorithm. */
+  onStart(state: CongestionState): void;
+  /** An acknowledgement gave a round-trip time: of the newest segment that it tells of, in microseconds. */
+  onRtt(state: CongestionState, rttUs: number): void;
+  /** Grows the window for `acked` newly delivered segments, while no loss is being repaired. */
+  onAck(state: CongestionState, acked: number): void;
   /** A loss was detected: returns the new slow-start threshold, at least 2. */
-  onLoss(state: CongestionState, nowUs: number): number;
-  /** The retransmission timer went off: `onLoss` was called before. */
-  onTimeout(state: CongestionState, nowUs: number): void;
-  /** Data is sent after `idleUs` in which nothing was in flight. */
-  onRestart(state: CongestionState, idleUs: number, nowUs: number): void;
+  onLoss(state: CongestionState): number;
+  /** The loss was none: returns the window to go on with. */
+  onUndo(state: CongestionState): number;
+  /** Everything in flight was given up: the state is Loss. `onLoss` was called before. */
+  onTimeout(state: CongestionState): void;
+  /** Data is about to be sent while nothing is in flight. */
+  onRestart(state: CongestionState): void;
 }
 
 /** The smallest window that a loss leaves. */
 export const SSTHRESH_MIN = 2;
 /** "Infinite": slow start until the first loss (Linux's TCP_INFINITE_SSTHRESH). */
 export const SSTHRESH_INFINITE = 0x7fffffff;
+
+/**
+ * Whether the congestion window is what limits the sender: only then may it grow (RFC 7661's concern, Linux's rule). In
+ * slow start it may reach twice of what was out.
+ */
+export function isCwndLimited(state: CongestionState): boolean {
+  if (state.cwndLimited) return true;
+  return inSlowStart(state) && state.cwnd < 2 * state.maxPacketsOut;
+}
+
+/** Whether the window is below the threshold. */
+export function inSlowStart({ cwnd, ssthresh }: CongestionState): boolean {
+  return cwnd < ssthresh;
+}
 
 /** Slow start (RFC 5681 section 3.1): one segment for each one acknowledged. Returns what is left past ssthresh. */
 export function slowStart(state: CongestionState, acked: number): number {
@@ -41,9 +80,19 @@ export function slowStart(state: CongestionState, acked: number): number {
 
 /** Grows the window by one segment for every `per` acknowledged ones. */
 export function additiveIncrease(state: CongestionState, per: number, acked: number): void {
+  // What was saved up while growth was slower is not spent at once.
+  if (state.cwndCount >= per) {
+    state.cwndCount = 0;
+    state.cwnd++;
+  }
   state.cwndCount += acked;
   if (state.cwndCount < per) return;
   const grow = Math.floor(state.cwndCount / per);
   state.cwndCount -= grow * per;
   state.cwnd += grow;
+}
+
+/** What an undo restores with any algorithm that keeps no window of its own. */
+export function windowBefore({ cwnd, priorCwnd }: CongestionState): number {
+  return Math.max(cwnd, priorCwnd);
 }

@@ -2,73 +2,170 @@ import {
   additiveIncrease,
   type CongestionControl,
   type CongestionState,
+  inSlowStart,
+  isCwndLimited,
   SSTHRESH_MIN,
-  slowStart,
+  windowBefore,
 } from './congestion.ts';
+import { createSlowStart, PLAIN_SLOW_START, type SlowStart } from './hystart.ts';
 
-/** RFC 9438 section 4.1: how fast the cubic grows, in segments per second cubed. */
-const C = 0.4;
-/** RFC 9438 section 4.6: what a loss leaves of the window (Linux: 717/1024). */
-const BETA = 0.7;
-/** RFC 9438 section 4.3: additive increase that matches Reno's average rate. */
-const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
+/** Time since a loss is counted in 1/1024 s. */
+const TICKS_PER_SECOND = 1024;
+/** RFC 9438 section 4.1: C is 0.4 segments per second cubed; here per tick cubed, as Linux rounds it. */
+const C = 410 / TICKS_PER_SECOND ** 4;
+/** RFC 9438 section 4.6: what a loss leaves of the window, in 1/1024: 0.7. */
+const BETA = 717;
+const BETA_SCALE = 1024;
+/** Section 4.3: Reno's window grows by one for 15/8 of itself: 1 / alpha, and alpha = 3 (1 - beta) / (1 + beta). */
+const RENO_EIGHTHS = 15;
+/** Milliseconds for which a growth rate stands while the window stays the same. */
+const UPDATE_MS = 31;
+/** In the first second of a congestion avoidance phase delays may still be those of the loss before it. */
+const SETTLE_MS = 1000;
+/** Before the first loss nothing is known of the path: at least one segment for this many acknowledged. */
+const PROBING_ACKS = 20;
+/** Never faster than one segment for two acknowledged: 1.5 times the window a round trip (RFC 9438 section 4.4). */
+const FASTEST_ACKS = 2;
+const NONE = -1;
 
-/** CUBIC (RFC 9438). Windows in segments, times in microseconds. */
+/**
+ * CUBIC (RFC 9438) as Linux has it: windows are whole segments, clocks tick in milliseconds, and the growth is held as
+ * the number of acknowledged segments that make the window one larger.
+ */
 export class Cubic implements CongestionControl {
   readonly name = 'cubic';
-  /** The window before the last reduction. */
+  /** The window before the last reduction (W_max), less when it was below the one before; 0 before the first loss. */
   private wMax = 0;
-  /** When the present congestion-avoidance phase began; 0 when none has. */
-  private epochUs = 0;
-  /** Seconds from the epoch to the plateau at `origin`. */
+  /** Acknowledged segments for one more in the window; when and for which window that was worked out. */
+  private perSegment = 0;
+  private lastCwnd = 0;
+  private lastMs = 0;
+  /** When the present congestion-avoidance phase began. */
+  private epochMs = NONE;
+  /** Ticks from the epoch to the plateau, and the window there. */
   private k = 0;
   private origin = 0;
-  /** What Reno's window would be now (section 4.3). */
+  /** What Reno's window would be now (section 4.3), and the acknowledged segments it has not yet grown by. */
   private wEst = 0;
-  /** The window when ssthresh was last set: cwnd_prior. */
-  private prior = 0;
+  private ackCount = 0;
+  /** The least delay seen, in microseconds; 0 when none was. */
+  private delayMinUs = 0;
+  private slowStart: SlowStart = PLAIN_SLOW_START;
 
-  onAck(state: CongestionState, acked: number, nowUs: number): void {
-    const left = state.cwnd < state.ssthresh ? slowStart(state, acked) : acked;
-    if (left === 0) return;
-    if (this.epochUs === 0) this.startEpoch(state, nowUs);
-    additiveIncrease(state, this.ackedPerSegment(state, left, nowUs), left);
+  onStart(state: CongestionState): void {
+    const { sysctl } = state.context.host;
+    this.reset();
+    this.slowStart = createSlowStart(state);
+    if (sysctl.tcp_cubic_hystart === 0 && sysctl.tcp_cubic_initial_ssthresh > 0)
+      state.ssthresh = sysctl.tcp_cubic_initial_ssthresh;
+  }
+
+  onRtt(state: CongestionState, rttUs: number): void {
+    // Right after a recovery the queues are not what they normally are.
+    if (this.epochMs !== NONE && clockMs(state) - this.epochMs < SETTLE_MS) return;
+    const delayUs = Math.max(rttUs, 1);
+    if (this.delayMinUs === 0 || delayUs < this.delayMinUs) this.delayMinUs = delayUs;
+    if (inSlowStart(state)) this.slowStart.onDelay(state, delayUs, this.delayMinUs);
+  }
+
+  onAck(state: CongestionState, acked: number): void {
+    if (!isCwndLimited(state)) return;
+    let left = acked;
+    if (inSlowStart(state)) {
+      left = this.slowStart.grow(state, acked);
+      if (left === 0) return;
+    }
+    this.update(state, left);
+    additiveIncrease(state, this.perSegment, left);
   }
 
   onLoss(state: CongestionState): number {
-    this.epochUs = 0;
-    this.prior = state.cwnd;
+    const { cwnd } = state;
+    this.epochMs = NONE;
     // Fast convergence (section 4.7): a flow that lost below its last maximum leaves room for newcomers.
-    this.wMax = state.cwnd < this.wMax ? (state.cwnd * (1 + BETA)) / 2 : state.cwnd;
-    return Math.max(Math.floor(state.cwnd * BETA), SSTHRESH_MIN);
+    const fell = cwnd < this.wMax && state.context.host.sysctl.tcp_cubic_fast_convergence;
+    this.wMax = fell ? Math.floor((cwnd * (BETA_SCALE + BETA)) / (2 * BETA_SCALE)) : cwnd;
+    return Math.max(Math.floor((cwnd * BETA) / BETA_SCALE), SSTHRESH_MIN);
+  }
+
+  onUndo(state: CongestionState): number {
+    return windowBefore(state);
   }
 
   /** The next avoidance phase grows from the window it begins with (section 4.8). */
-  onTimeout(): void {
-    this.epochUs = 0;
-    this.wMax = 0;
+  onTimeout(state: CongestionState): void {
+    this.reset();
+    this.slowStart.restart(state);
   }
 
   /** An idle time does not count as time since the loss (section 5.8). */
-  onRestart(_state: CongestionState, idleUs: number, nowUs: number): void {
-    if (this.epochUs !== 0) this.epochUs = Math.min(this.epochUs + idleUs, nowUs);
+  onRestart(state: CongestionState): void {
+    if (this.epochMs === NONE) return;
+    const nowMs = clockMs(state);
+    const idleMs = nowMs - Math.floor(state.lastSentUs / 1000);
+    if (idleMs > 0) this.epochMs = Math.min(this.epochMs + idleMs, nowMs);
   }
 
-  private startEpoch(state: CongestionState, nowUs: number): void {
-    this.epochUs = nowUs;
-    this.wEst = state.cwnd;
-    this.origin = Math.max(this.wMax, state.cwnd);
-    this.k = Math.cbrt((this.origin - state.cwnd) / C);
+  private reset(): void {
+    this.wMax = 0;
+    this.perSegment = 0;
+    this.lastCwnd = 0;
+    this.lastMs = 0;
+    this.epochMs = NONE;
+    this.k = 0;
+    this.origin = 0;
+    this.wEst = 0;
+    this.ackCount = 0;
+    this.delayMinUs = 0;
   }
 
-  /** How many acknowledged segments grow the window by one (Linux's `cnt`): cwnd / (target - cwnd). */
-  private ackedPerSegment(state: CongestionState, acked: number, nowUs: number): number {
+  /** Works out how fast the window may grow now: by the cubic at most once a millisecond, by Reno's rate always. */
+  private update(state: CongestionState, acked: number): void {
     const { cwnd } = state;
-    const t = (nowUs - this.epochUs + state.minRttUs) / 1e6;
-    const target = Math.min(this.origin + C * (t - this.k) ** 3, 1.5 * cwnd);
-    // At the rate that gave the old window back, Reno's own rate is fair (section 4.3).
-    this.wEst += ((this.wEst < this.prior ? ALPHA : 1) * acked) / cwnd;
-    const goal = Math.max(target, this.wEst);
-    return goal > cwnd ? Math.max(cwnd / (goal - cwnd), 2) : 100 * cwnd;
+    const nowMs = clockMs(state);
+    this.ackCount += acked;
+    if (cwnd === this.lastCwnd && nowMs - this.lastMs <= UPDATE_MS) return;
+    if (this.epochMs === NONE || nowMs !== this.lastMs) {
+      this.lastCwnd = cwnd;
+      this.lastMs = nowMs;
+      if (this.epochMs === NONE) this.startEpoch(cwnd, acked, nowMs);
+      this.perSegment = this.cubicRate(cwnd, nowMs);
+    }
+    if (state.context.host.sysctl.tcp_cubic_tcp_friendliness)
+      this.perSegment = Math.min(this.perSegment, this.renoRate(cwnd));
+    this.perSegment = Math.max(this.perSegment, FASTEST_ACKS);
   }
+
+  private startEpoch(cwnd: number, acked: number, nowMs: number): void {
+    this.epochMs = nowMs;
+    this.ackCount = acked;
+    this.wEst = cwnd;
+    this.origin = Math.max(this.wMax, cwnd);
+    this.k = Math.floor(Math.cbrt((this.origin - cwnd) / C));
+  }
+
+  /** Section 4.2: what the window should be a round trip from now, as cwnd / (target - cwnd). */
+  private cubicRate(cwnd: number, nowMs: number): number {
+    const ms = nowMs - this.epochMs + Math.ceil(this.delayMinUs / 1000);
+    const ticks = Math.floor((ms * TICKS_PER_SECOND) / 1000) - this.k;
+    const delta = Math.floor(C * Math.abs(ticks) ** 3);
+    const target = ticks < 0 ? this.origin - delta : this.origin + delta;
+    const rate = target > cwnd ? Math.floor(cwnd / (target - cwnd)) : 100 * cwnd;
+    return this.wMax === 0 ? Math.min(rate, PROBING_ACKS) : rate;
+  }
+
+  /** Section 4.3: at least as fast as Reno with the same average window would be. */
+  private renoRate(cwnd: number): number {
+    const per = (cwnd * RENO_EIGHTHS) >> 3;
+    if (this.ackCount > per) {
+      const grow = Math.ceil(this.ackCount / per) - 1;
+      this.ackCount -= grow * per;
+      this.wEst += grow;
+    }
+    return this.wEst > cwnd ? Math.floor(cwnd / (this.wEst - cwnd)) : Number.POSITIVE_INFINITY;
+  }
+}
+
+function clockMs({ nowUs }: CongestionState): number {
+  return Math.floor(nowUs / 1000);
 }
