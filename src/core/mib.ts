@@ -83,6 +83,9 @@ export class Mib {
     'InMcastOctets',
     'OutMcastOctets',
     'InNoECTPkts',
+    'InECT1Pkts',
+    'InECT0Pkts',
+    'InCEPkts',
   );
   /** /proc/net/snmp6: the names there begin with Icmp6. */
   readonly Icmp6 = counters(
@@ -241,6 +244,7 @@ export class Mib {
     'TCPWinProbe',
     'TCPKeepAlive',
     'TCPDelivered',
+    'TCPDeliveredCE',
     'TCPAckCompressed',
     'TCPZeroWindowDrop',
     'TCPRcvQDrop',
@@ -263,6 +267,9 @@ export class Mib {
     'OutBcastOctets',
     'InCsumErrors',
     'InNoECTPkts',
+    'InECT1Pkts',
+    'InECT0Pkts',
+    'InCEPkts',
     'ReasmOverlaps',
   );
 }

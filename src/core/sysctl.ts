@@ -144,6 +144,10 @@ export interface Sysctl {
    * are late by in any case. Not a sysctl in Linux: TCP_TIMEOUT_MIN, two ticks.
    */
   ethertype_timeout_min_us: number;
+  /** Explicit congestion notification (RFC 3168): 0 none, 1 asked for, 2 agreed to when a peer asks. */
+  tcp_ecn: 0 | 1 | 2;
+  /** Whether a SYN that is sent again asks for ECN no more: something on the way may drop it for that. */
+  tcp_ecn_fallback: boolean;
   tcp_congestion_control: string;
   tcp_slow_start_after_idle: boolean;
   /**
@@ -270,6 +274,8 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_early_retrans: 3,
   tcp_frto: 2,
   ethertype_timeout_min_us: 2000,
+  tcp_ecn: 2,
+  tcp_ecn_fallback: true,
   tcp_congestion_control: 'cubic',
   tcp_slow_start_after_idle: true,
   tcp_cubic_hystart: 1,

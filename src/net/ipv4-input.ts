@@ -3,7 +3,7 @@
  * @module
  */
 
-import { segmentCount, wireLength } from '../core/gso.ts';
+import { wireLength } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import type { TransportProtocol } from '../core/network.ts';
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
@@ -35,7 +35,6 @@ import {
   ipv4IsFragment,
   ipv4Protocol,
   ipv4Source,
-  ipv4Tos,
   ipv4TotalLength,
   ipv4Ttl,
 } from '../wire/ipv4.ts';
@@ -48,6 +47,7 @@ import {
   ADDRESS_THIS_NETWORK,
   type CachedAddress,
 } from './address-cache.ts';
+import { countEcn } from './count-ecn.ts';
 import { IPV4_FRAGMENTS } from './fragment-format.ts';
 import { withHeadroom } from './headroom.ts';
 import type { Icmp4 } from './icmp4.ts';
@@ -57,7 +57,6 @@ import type { Netif } from './netif.ts';
 import { Reassembly } from './reassembly.ts';
 import type { Router } from './router.ts';
 
-const ECN_MASK = 3;
 /** 224.0.0.1, which every host is a member of (RFC 1112 section 7.2). */
 const ALL_HOSTS = 0xe0000001 | 0;
 
@@ -121,7 +120,7 @@ export class Ipv4Input {
     const destination = cache.lookup(ipv4Destination(view, start));
     packet.src = source.address;
     packet.dst = destination.address;
-    if ((ipv4Tos(view, start) & ECN_MASK) === 0) IpExt.InNoECTPkts += segmentCount(packet);
+    countEcn(IpExt, packet);
     if (headerLength > IPV4_HEADER_LENGTH && !this.optionsOk(packet)) {
       this.drop(packet, 'IP_INHDR');
       return;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { segmentCount, wireLength } from '../core/gso.ts';
+import { wireLength } from '../core/gso.ts';
 import type { Host } from '../core/host.ts';
 import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, type Packet } from '../core/packet.ts';
 import type { DropReason } from '../trace/events.ts';
@@ -34,7 +34,6 @@ import {
   ipv6HopLimit,
   ipv6NextHeader,
   ipv6PayloadLength,
-  ipv6TrafficClass,
   setIpv6HopLimit,
 } from '../wire/ipv6.ts';
 import { IPV6_HOP_BY_HOP, IPV6_NO_NEXT_HEADER, isIpv6Extension } from '../wire/ipv6-extension.ts';
@@ -46,6 +45,7 @@ import {
   ADDRESS_THIS_NETWORK,
   type CachedAddress,
 } from './address-cache.ts';
+import { countEcn } from './count-ecn.ts';
 import type { Transports } from './family.ts';
 import { withHeadroom } from './headroom.ts';
 import type { Icmp6 } from './icmp6.ts';
@@ -55,8 +55,6 @@ import { Ipv6Extensions } from './ipv6-extensions.ts';
 import type { Ipv6Output } from './ipv6-output.ts';
 import type { Netif } from './netif.ts';
 import type { Router6 } from './router6.ts';
-
-const ECN_MASK = 3;
 
 /** The way from an interface to a transport, or to another interface. */
 export class Ipv6Input {
@@ -114,7 +112,7 @@ export class Ipv6Input {
     const destination = cache6.read(view, start + IPV6_DESTINATION, netif.index);
     packet.src = source.address;
     packet.dst = destination.address;
-    if ((ipv6TrafficClass(view, start) & ECN_MASK) === 0) Ip6.InNoECTPkts += segmentCount(packet);
+    countEcn(Ip6, packet);
     if (!isPlausible(source, destination, netif, packet.protocol)) {
       Ip6.InAddrErrors++;
       this.drop(packet, 'IP_INVALID_SOURCE');

@@ -7,10 +7,8 @@ import type { Host } from '../core/host.ts';
 import { HEADROOM, type Packet } from '../core/packet.ts';
 import type { Timer } from '../core/timers.ts';
 import type { DropReason } from '../trace/events.ts';
+import { CE, ECN_MASK, NOT_ECT } from '../wire/ecn.ts';
 import type { FragmentFormat } from './fragment-format.ts';
-
-const ECN_MASK = 3;
-const ECN_CE = 3;
 
 /** Told when a datagram's time is over. */
 export interface ReassemblyListener {
@@ -179,6 +177,12 @@ export class Reassembly {
     const { parts, total } = datagram;
     const first = parts[0] as Packet;
     const headerLength = format.headerLength(first);
+    const tos = tosOfWhole(parts, format);
+    if (tos < 0) {
+      host.dropped('ip', 'IP_INHDR', 'fragment');
+      this.fail(datagram);
+      return null;
+    }
     const whole = host.pool.take(headerLength + total);
     if (whole === null) {
       host.dropped('ip', 'NOMEM');
@@ -187,11 +191,8 @@ export class Reassembly {
     }
     const l4 = HEADROOM + headerLength;
     whole.bytes.set(first.bytes.subarray(first.l3, first.l3 + headerLength), HEADROOM);
-    let ecn = 0;
-    for (const part of parts) {
+    for (const part of parts)
       whole.bytes.set(part.bytes.subarray(part.l4, part.end), l4 + format.offset(part));
-      if ((format.tos(part) & ECN_MASK) === ECN_CE) ecn = ECN_CE;
-    }
     whole.l3 = HEADROOM;
     whole.l4 = l4;
     whole.end = l4 + total;
@@ -201,8 +202,7 @@ export class Reassembly {
     whole.atUs = host.nowUs;
     whole.netif = first.netif;
     whole.mark = first.mark;
-    // Congestion that any part met was met by the whole (RFC 3168 section 5.3).
-    format.finish(whole, first, format.tos(first) | ecn);
+    format.finish(whole, first, tos);
     format.counters(host).ReasmOKs++;
     this.drop(datagram);
     return whole;
@@ -262,4 +262,17 @@ export class Reassembly {
     }
     return reached >= end;
   }
+}
+
+/**
+ * RFC 3168 section 5.3: congestion that any part met was met by the whole. -1 when some parts are ECN-capable and
+ * others are not: no honest sender makes such a datagram, and to take it for either would hide a mark.
+ */
+function tosOfWhole(parts: readonly Packet[], format: FragmentFormat): number {
+  let seen = 0;
+  for (const part of parts) seen |= 1 << (format.tos(part) & ECN_MASK);
+  const tos = format.tos(parts[0] as Packet);
+  if (seen === 1 << NOT_ECT) return tos;
+  if ((seen & (1 << NOT_ECT)) !== 0) return -1;
+  return (seen & (1 << CE)) !== 0 ? tos | CE : tos;
 }

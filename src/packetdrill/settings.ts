@@ -8,7 +8,6 @@ import { CommandError } from './shell.ts';
 const FIXED: Readonly<Record<string, { readonly values: readonly string[] | null; readonly why: string }>> = {
   tcp_fack: { values: null, why: 'Linux has nothing behind it since 4.15' },
   tcp_ecn_option: { values: null, why: 'only Accurate ECN looks at it, which tcp_ecn=3 would turn on' },
-  tcp_ecn: { values: ['0'], why: 'no ECN' },
   tcp_fastopen: { values: null, why: 'it allows what nothing here asks for: there is no Fast Open' },
   tcp_fastopen_key: { values: null, why: 'as tcp_fastopen' },
   tcp_fastopen_blackhole_timeout_sec: { values: null, why: 'as tcp_fastopen' },

@@ -15,6 +15,8 @@ export class AckOutcome {
   delivered = 0;
   /** Nothing new in sequence, window or data: counts as a duplicate without SACK (RFC 5681 section 2). */
   duplicate = false;
+  /** It says that data of ours has met congestion (RFC 3168). */
+  ece = false;
   /** Something was newly SACKed. */
   sacked = false;
   /** A believable D-SACK (RFC 2883): something arrived twice; and it was the tail loss probe. */
@@ -42,6 +44,7 @@ export class AckOutcome {
     this.advanced = false;
     this.delivered = 0;
     this.duplicate = false;
+    this.ece = false;
     this.sacked = false;
     this.dsack = false;
     this.dsackOfProbe = false;

@@ -15,17 +15,17 @@ const DELAYED_ACK_IDLE_MAX_US = 500_000;
 /** ACKs that are sent at once at the start of a connection or after a pause (TCP_MAX_QUICKACKS). */
 const QUICK_ACKS_MAX = 16;
 
-/** Sends the next ACKs at once: the peer may be in slow start. */
-export function enterQuickAck(tcb: Tcb): void {
-  addQuickAcks(tcb);
+/** Sends the next ACKs, `most` of them, at once: the peer may be in slow start. */
+export function enterQuickAck(tcb: Tcb, most: number = QUICK_ACKS_MAX): void {
+  addQuickAcks(tcb, most);
   tcb.pingPong = false;
   tcb.atoUs = DELAYED_ACK_MIN_US;
 }
 
 /** As many as half of the window has segments; a dialogue that the user declared interactive stays so. */
-function addQuickAcks(tcb: Tcb): void {
+function addQuickAcks(tcb: Tcb, most: number = QUICK_ACKS_MAX): void {
   const quick = Math.max(Math.floor(tcb.rcvWnd / (2 * tcb.rcvMss)), 2);
-  tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, QUICK_ACKS_MAX));
+  tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, most));
 }
 
 /** Data arrived: learns the rhythm of the peer's segments, and that an ACK is owed. */

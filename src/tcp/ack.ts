@@ -6,9 +6,11 @@ import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { SYN } from '../wire/tcp.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
+import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
 import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, type TX_SYN } from './flight.ts';
 import { tuneSendBuffer, updateMss } from './output.ts';
+import { reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, noteReordering } from './rack.ts';
 import { onAckRecovery } from './recovery.ts';
 import { updateRtt } from './rtt.ts';
@@ -65,6 +67,8 @@ export function processAck(tcb: Tcb, segment: Segment): void {
   const outcome = beginOutcome(tcb, segment);
   if (!old) {
     outcome.duplicate = isDuplicate(tcb, segment);
+    outcome.ece = isEcnEcho(tcb, segment);
+    if (tcb.ecnFlags !== 0) takePeerCwr(tcb, segment);
     updateSendWindow(tcb, segment);
   }
   if (tcb.sack) readSackBlocks(tcb, segment, outcome);
@@ -84,9 +88,8 @@ export function processAck(tcb: Tcb, segment: Segment): void {
     return;
   }
   if (!old || outcome.sacked || outcome.dsack) recover(tcb, outcome);
-  growWindow(tcb, outcome);
-  tcb.delivered += outcome.delivered;
-  tcb.context.host.mib.TcpExt.TCPDelivered += outcome.delivered;
+  if (!old) controlWindow(tcb, outcome);
+  countDelivered(tcb, outcome);
   if (outcome.advanced) {
     tcb.retransmits = 0;
     tcb.retransmitStampUs = 0;
@@ -207,9 +210,19 @@ function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
   if (elapsedMs >= 0) updateRtt(tcb, sampleUs, sampleUs);
 }
 
-function growWindow(tcb: Tcb, outcome: AckOutcome): void {
-  if (!outcome.advanced || tcb.caState === 'Recovery' || tcb.caState === 'CWR') return;
-  tcb.congestion.onAck(tcb, outcome.delivered);
+/** The window shrinks while a loss or a mark demands it; otherwise it grows by what arrived. */
+function controlWindow(tcb: Tcb, outcome: AckOutcome): void {
+  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') reduceWindow(tcb, outcome);
+  else if (outcome.advanced) tcb.congestion.onAck(tcb, outcome.delivered);
+}
+
+function countDelivered(tcb: Tcb, { delivered, ece }: AckOutcome): void {
+  const { TcpExt } = tcb.context.host.mib;
+  tcb.delivered += delivered;
+  TcpExt.TCPDelivered += delivered;
+  if (!ece) return;
+  tcb.deliveredCe += delivered;
+  TcpExt.TCPDeliveredCE += delivered;
 }
 
 /** Nothing was in flight: the acknowledgement answers a probe, or opens a closed window. */

@@ -4,6 +4,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.
 import { enterQuickAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { createCongestionControl } from './congestion/registry.ts';
+import { ECN_OK } from './ecn.ts';
 import { emitSyn, sendAck, sendReset } from './emit.ts';
 import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
@@ -27,6 +28,8 @@ export interface Handshake {
   /** When the SYN-ACK was first sent (0: not known), and how often again: for the first round-trip time. */
   synAckSentUs: number;
   synAckRetransmits: number;
+  /** Both ends do ECN. */
+  ecn: boolean;
 }
 
 /**
@@ -61,6 +64,7 @@ export class TcpConnection extends Tcb {
   accept(syn: Segment, handshake: Handshake): void {
     this.state = 'SYN_RCVD';
     this.rcvWscale = handshake.rcvWscale;
+    this.ecnFlags = handshake.ecn ? ECN_OK : 0;
     takeSyn(this, syn);
     selectInitialWindow(this);
     this.rcvWscale = handshake.rcvWscale;

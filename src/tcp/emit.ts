@@ -3,9 +3,10 @@
  * @module
  */
 import { type Seq, seqDiff, seqGt } from '../base/seq.ts';
-import { ACK, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { ACK, CWR, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { tcpOptionsLength } from '../wire/tcp-options.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
+import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
 import type { OutSegment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { advertiseWindow } from './window.ts';
@@ -20,7 +21,8 @@ const SACK_OPTION_LENGTH = 4;
 export function emitSyn(tcb: Tcb): void {
   const { sysctl } = tcb.context.host;
   const both = tcb.state !== 'SYN_SENT';
-  const out = tcb.context.out.begin(tcb.iss, both ? tcb.rcvNxt : 0, both ? SYN | ACK : SYN);
+  const flags = both ? SYN | ACK | synAckEcnFlags(tcb) : SYN | synEcnFlags(tcb);
+  const out = tcb.context.out.begin(tcb.iss, both ? tcb.rcvNxt : 0, flags);
   const { options } = out;
   out.window = advertiseWindow(tcb, true);
   options.mss = tcb.advMss;
@@ -66,20 +68,21 @@ export function sendReset(tcb: Tcb): void {
 
 /**
  * Sends `length` bytes from `seq` on: as one super-segment where the link takes it, otherwise cut to the MSS. FIN and
- * PSH go with the last segment.
+ * PSH go with the last segment, CWR with the first. `ect`: as ECN-capable.
  */
-export function emitData(tcb: Tcb, seq: Seq, length: number, flags: number): void {
+export function emitData(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean): void {
   const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : tcb.mss;
   let sent = 0;
   do {
     const part = Math.min(length - sent, size);
     const last = sent + part === length;
-    emitPart(tcb, (seq + sent) | 0, part, last ? flags : flags & ~(FIN | PSH));
+    const absent = (last ? 0 : FIN | PSH) | (sent === 0 ? 0 : CWR);
+    emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect);
     sent += part;
   } while (sent < length);
 }
 
-function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number): void {
+function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean): void {
   const out = tcb.context.out.begin(seq, tcb.rcvNxt, flags);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
@@ -87,11 +90,13 @@ function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number): void {
   out.dataOffset = seqDiff(seq, tcb.queueSeq);
   out.dataLength = length;
   out.gsoSize = length > tcb.mss ? tcb.mss : 0;
+  out.ect = ect;
   delayedAckCarried(tcb);
   emit(tcb, out);
 }
 
 function emit(tcb: Tcb, out: OutSegment): void {
+  if (tcb.ecnFlags !== 0) out.flags |= ecnEcho(tcb);
   const segments = out.gsoSize === 0 ? 1 : Math.ceil(out.dataLength / out.gsoSize);
   tcb.segsOut += segments;
   tcb.context.host.mib.Tcp.OutSegs += segments;

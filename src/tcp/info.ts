@@ -1,4 +1,5 @@
 import { seqDiff } from '../base/seq.ts';
+import { ECN_OK, ECN_SEEN } from './ecn.ts';
 import { backedOffRto } from './rtt.ts';
 import { linuxState } from './state.ts';
 import type { Tcb } from './tcb.ts';
@@ -24,7 +25,7 @@ export interface TcpInfo {
   retransmits: number;
   probes: number;
   backoff: number;
-  /** 1 timestamps, 2 SACK, 4 window scaling. */
+  /** 1 timestamps, 2 SACK, 4 window scaling, 8 ECN, 16 the peer has sent something ECN-capable. */
   options: number;
   snd_wscale: number;
   rcv_wscale: number;
@@ -64,6 +65,8 @@ export interface TcpInfo {
   rcv_wnd: number;
   /** Segments that are known to have arrived, each time they were sent. */
   delivered: number;
+  /** Of these, what was acknowledged with an ECN echo. */
+  delivered_ce: number;
   /** Segments that arrived twice, by D-SACK. */
   dsack_dups: number;
   /** How often something arrived out of order. */
@@ -131,6 +134,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     snd_wnd: tcb.sndWnd,
     rcv_wnd: tcb.rcvWndLeft,
     delivered: tcb.delivered,
+    delivered_ce: tcb.deliveredCe,
     dsack_dups: tcb.dsackDups,
     reord_seen: tcb.reorderingSeen,
     total_rto: tcb.totalRto,
@@ -141,7 +145,8 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
 
 function optionBits(tcb: Tcb): number {
   const scaled = tcb.sndWscale > 0 || tcb.rcvWscale > 0;
-  return (tcb.timestamps ? 1 : 0) | (tcb.sack ? 2 : 0) | (scaled ? 4 : 0);
+  const ecn = ((tcb.ecnFlags & ECN_OK) !== 0 ? 8 : 0) | ((tcb.ecnFlags & ECN_SEEN) !== 0 ? 16 : 0);
+  return (tcb.timestamps ? 1 : 0) | (tcb.sack ? 2 : 0) | (scaled ? 4 : 0) | ecn;
 }
 
 function sinceMs(nowUs: number, thenUs: number): number {

@@ -6,6 +6,7 @@ import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLOUT } from '../core/readiness.ts';
 import { ACK, FIN, PSH, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
 import { TX_FIN, TX_PUSH } from './flight.ts';
 import { retransmitLost } from './retransmit.ts';
@@ -130,7 +131,9 @@ function sendData(tcb: Tcb, length: number, fin: boolean): void {
     at = next;
   } while (at !== end);
   if (length % mss !== 0) tcb.smallSeq = end;
-  emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | ACK);
+  const ect = length > 0 && (tcb.ecnFlags & ECN_OK) !== 0;
+  const cwr = ect ? takeCwr(tcb) : 0;
+  emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect);
   noteSent(tcb, segments, length);
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { AckOutcome } from './ack-outcome.ts';
+import { queueCwr } from './ecn.ts';
 import type { Tcb } from './tcb.ts';
 
 /** A loss was found: from here to SND.NXT the window shrinks to a new ssthresh. */
@@ -14,6 +15,7 @@ export function beginReduction(tcb: Tcb): void {
   tcb.prrDelivered = 0;
   tcb.prrOut = 0;
   tcb.ssthresh = tcb.congestion.onLoss(tcb);
+  queueCwr(tcb);
 }
 
 /**

@@ -6,6 +6,7 @@ import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '.
 import { POLLIN, POLLRDHUP } from '../core/readiness.ts';
 import { FIN } from '../wire/tcp.ts';
 import { enterQuickAck, noteDataReceived } from './ack-policy.ts';
+import { noteEcnOfData } from './ecn.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { growWindow, measureReceiverRtt, noteReceiverRtt } from './window.ts';
@@ -81,6 +82,7 @@ function receiveInOrder(tcb: Tcb, segment: Segment, start: number, end: number):
   growWindow(tcb, length);
   if (tcb.timestamps && length >= tcb.rcvMss && segment.options.tsEcr !== 0) measureByEcho(tcb, segment);
   noteDataReceived(tcb, length);
+  if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
   tcb.output.ready(POLLIN);
 }
 
@@ -95,6 +97,7 @@ function receiveOutOfOrder(tcb: Tcb, segment: Segment, seq: Seq, start: number, 
   const { receiveQueue } = tcb;
   const dataEnd = (seq + end - start) | 0;
   const known = receiveQueue.covering(seq, dataEnd);
+  if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
   tcb.ackPending = true;
   if (known !== null) {
     receiveQueue.promote(known);

@@ -2,6 +2,7 @@
  * Loss recovery: what an acknowledgement or a timer makes of the state that a connection is in.
  *
  *     Open ------- SACK or duplicate ACK ----> Disorder
+ *     Open, Disorder -- ECN echo ------------> CWR -------- more than highSeq acknowledged ----> Open
  *     any -------- a segment is lost --------> Recovery --- highSeq acknowledged, or undone ---> Open
  *     any -------- retransmission time-out --> Loss ------- highSeq acknowledged, or undone ---> Open
  *     Loss ------- a repetition is lost -----> Recovery
@@ -13,6 +14,8 @@
 import { seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
+import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
+import { queueCwr } from './ecn.ts';
 import { TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import { countDuplicates, limitDuplicates, markHeadLost, markLost, markLostByCount } from './lost-marks.ts';
 import { beginReduction, reduceWindow } from './prr.ts';
@@ -23,9 +26,13 @@ import { beginUndo, forgetUndo, undoAtEnd, undoByDsack, undoLoss, undoPartial } 
 /** Moves recovery on by one acknowledgement. True when it has set the reordering timer. */
 export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
   if (!tcb.sack) countDuplicates(tcb, outcome);
+  // Whatever else was for nothing, the path is congested.
+  if (outcome.ece) tcb.priorSsthresh = 0;
   if (tcb.caState === 'Open') {
-    if (!outcome.duplicate && !outcome.sacked && !outcome.dsack) return false;
+    if (!outcome.duplicate && !outcome.sacked && !outcome.dsack && !outcome.ece) return false;
     tcb.undoStampUs = 0;
+  } else if (tcb.caState === 'CWR') {
+    if (seqGt(tcb.sndUna, tcb.highSeq)) leaveCwr(tcb);
   } else if (tcb.caState === 'Recovery' && seqGe(tcb.sndUna, tcb.highSeq)) {
     if (!leaveRecovery(tcb, outcome)) return false;
   }
@@ -36,17 +43,17 @@ export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
 
 // --- the states -----------------------------------------------------------------------------------------------
 
-/** Open and Disorder: nothing is known to be lost. */
+/** Open, Disorder and CWR: nothing is known to be lost. */
 function watch(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (tcb.caState !== 'Loss') undoByDsack(tcb);
+  if (tcb.caState === 'Open' || tcb.caState === 'Disorder') undoByDsack(tcb);
   const waits = findLosses(tcb, outcome);
   if (tcb.flight.lostOut === 0) {
     if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
-    keepOpen(tcb);
+    if (outcome.ece) enterCwr(tcb);
+    if (tcb.caState !== 'CWR') keepOpen(tcb);
     return waits;
   }
-  enterRecovery(tcb);
-  reduceWindow(tcb, outcome);
+  enterRecovery(tcb, outcome.ece);
   return waits;
 }
 
@@ -54,7 +61,6 @@ function watch(tcb: Tcb, outcome: AckOutcome): boolean {
 function repair(tcb: Tcb, outcome: AckOutcome): boolean {
   if (outcome.advanced && undoPartial(tcb, outcome)) {
     tcb.newDataFirst = true;
-    reduceWindow(tcb, outcome);
     return false;
   }
   if (undoByDsack(tcb)) keepOpen(tcb);
@@ -62,9 +68,8 @@ function repair(tcb: Tcb, outcome: AckOutcome): boolean {
   if ((tcb.caState as CaState) !== 'Recovery') {
     if (tcb.flight.lostOut === 0) return waits;
     // Undone, and yet something is lost.
-    enterRecovery(tcb);
+    enterRecovery(tcb, outcome.ece);
   }
-  reduceWindow(tcb, outcome);
   return waits;
 }
 
@@ -105,6 +110,11 @@ function leaveRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
   return left;
 }
 
+function leaveCwr(tcb: Tcb): void {
+  if (tcb.ssthresh < SSTHRESH_INFINITE) tcb.cwnd = tcb.ssthresh;
+  setCaState(tcb, 'Open');
+}
+
 // --- detection ------------------------------------------------------------------------------------------------
 
 /** Marks the segments that are lost by now. True when the reordering timer was set for others. */
@@ -134,23 +144,32 @@ export function onReorderTimeout(tcb: Tcb): void {
   const { outcome } = tcb.context;
   detectLosses(tcb);
   if (flight.inFlight === inFlight || tcb.caState === 'Recovery') return;
-  enterRecovery(tcb);
+  enterRecovery(tcb, false);
   outcome.clear();
   outcome.delivered = 1;
   reduceWindow(tcb, outcome);
 }
 
-// --- into Recovery and Loss -------------------------------------------------------------------------------------
+// --- into CWR, Recovery and Loss -------------------------------------------------------------------------------
 
-function enterRecovery(tcb: Tcb): void {
+/** RFC 3168 section 6.1.2: once a round trip, an ECN echo is as good as a loss. */
+function enterCwr(tcb: Tcb): void {
+  if (tcb.caState !== 'Open' && tcb.caState !== 'Disorder') return;
+  forgetUndo(tcb);
+  beginReduction(tcb);
+  setCaState(tcb, 'CWR');
+}
+
+/** `ece`: the loss comes with an ECN echo, so the reduction stays whatever becomes of the loss. */
+function enterRecovery(tcb: Tcb, ece: boolean): void {
   const { TcpExt } = tcb.context.host.mib;
   if (tcb.sack) TcpExt.TCPSackRecovery++;
   else TcpExt.TCPRenoRecovery++;
   if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
   beginUndo(tcb);
-  tcb.priorSsthresh = currentSsthresh(tcb);
+  tcb.priorSsthresh = ece || tcb.caState === 'CWR' ? 0 : currentSsthresh(tcb);
   tcb.frto = false;
-  beginReduction(tcb);
+  if (tcb.caState !== 'CWR') beginReduction(tcb);
   tcb.duplicatesLeft = tcb.flight.packetsOut;
   setCaState(tcb, 'Recovery');
 }
@@ -183,6 +202,7 @@ export function enterLoss(tcb: Tcb): void {
   tcb.frto = sysctl.tcp_frto !== 0 && (fresh || tcb.retransmits > 0);
   tcb.highSeq = tcb.sndNxt;
   tcb.probeOut = 'none';
+  queueCwr(tcb);
   setCaState(tcb, 'Loss');
 }
 

@@ -71,7 +71,8 @@ export function retransmit(tcb: Tcb, index: number, reason: Reason): boolean {
   const fin = (segment.marks & TX_FIN) !== 0;
   const data = fin ? length - 1 : length;
   const push = (segment.marks & TX_PUSH) !== 0 ? PSH : 0;
-  emitData(tcb, segment.seq, data, (fin ? FIN : 0) | push | ACK);
+  // RFC 3168 section 6.1.5: a repetition is not ECN-capable.
+  emitData(tcb, segment.seq, data, (fin ? FIN : 0) | push | ACK, false);
   return true;
 }
 

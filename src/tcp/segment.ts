@@ -1,5 +1,6 @@
 import type { Seq } from '../base/seq.ts';
 import type { ByteQueue } from '../core/byte-queue.ts';
+import { NOT_ECT } from '../wire/ecn.ts';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
 import { TcpOptions } from '../wire/tcp-options.ts';
 
@@ -11,6 +12,8 @@ export class Segment {
   flags = 0;
   /** SEG.WND as it stands in the header, not scaled. */
   window = 0;
+  /** The ECN field of its IP header (wire/ecn.ts). */
+  ecn: number = NOT_ECT;
   readonly options = new TcpOptions();
   /** The payload is bytes[start, end). */
   bytes: Uint8Array = NO_BYTES;
@@ -48,6 +51,8 @@ export class OutSegment {
   dataLength = 0;
   /** Payload of each segment when this is a super-segment; 0 otherwise. */
   gsoSize = 0;
+  /** Its IP header says ECT(0): ECN-capable (RFC 3168 section 5). */
+  ect = false;
 
   /** Starts a new segment without payload or options. */
   begin(seq: Seq, ack: Seq, flags: number): this {
@@ -60,6 +65,7 @@ export class OutSegment {
     this.dataOffset = 0;
     this.dataLength = 0;
     this.gsoSize = 0;
+    this.ect = false;
     return this;
   }
 }

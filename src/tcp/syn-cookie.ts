@@ -1,7 +1,7 @@
 /**
  * SYN cookies (RFC 4987 section 3.6): the state of a half-open connection kept in the sequence number of our SYN-ACK.
  * As Linux lays it out: 8 bits of a clock that counts minutes, and 24 bits of a keyed hash plus an index of the MSS;
- * window scale and SACK-permitted travel in the low bits of the timestamp.
+ * window scale, SACK-permitted and ECN travel in the low bits of the timestamp.
  * @module
  */
 import type { Seq } from '../base/seq.ts';
@@ -59,17 +59,30 @@ function hashFlow(hash: SipHash, flow: FiveTuple, minute: number, irs: Seq): num
 /** Low bits of the timestamp that hold the options. */
 const TS_BITS = 0x3f;
 const TS_SACK = 0x10;
+const TS_ECN = 0x20;
 const TS_NO_SCALE = 0xf;
 
+/** What a cookie's timestamp holds of the SYN. */
+export interface CookieOptions {
+  /** -1 for none. */
+  readonly windowScale: number;
+  readonly sack: boolean;
+  readonly ecn: boolean;
+}
+
+/** Of a SYN without timestamps. */
+export const NOTHING_KEPT: CookieOptions = { windowScale: -1, sack: false, ecn: false };
+
 /** A timestamp not later than `tsNow` whose low bits hold the options of the SYN. */
-export function cookieTimestamp(tsNow: number, windowScale: number, sack: boolean): number {
-  const bits = (windowScale < 0 ? TS_NO_SCALE : windowScale) | (sack ? TS_SACK : 0);
+export function cookieTimestamp(tsNow: number, { windowScale, sack, ecn }: CookieOptions): number {
+  const bits = (windowScale < 0 ? TS_NO_SCALE : windowScale) | (sack ? TS_SACK : 0) | (ecn ? TS_ECN : 0);
   const candidate = (tsNow & ~TS_BITS) | bits;
   return ((candidate - tsNow) | 0) > 0 ? (candidate - (TS_BITS + 1)) | 0 : candidate;
 }
 
-/** The options that the echo of such a timestamp holds; windowScale -1 for none. */
-export function readCookieTimestamp(tsEcr: number): { windowScale: number; sack: boolean } {
+/** The options that the echo of such a timestamp holds. */
+export function readCookieTimestamp(tsEcr: number): CookieOptions {
   const scale = tsEcr & TS_NO_SCALE;
-  return { windowScale: scale === TS_NO_SCALE ? -1 : scale, sack: (tsEcr & TS_SACK) !== 0 };
+  const windowScale = scale === TS_NO_SCALE ? -1 : scale;
+  return { windowScale, sack: (tsEcr & TS_SACK) !== 0, ecn: (tsEcr & TS_ECN) !== 0 };
 }

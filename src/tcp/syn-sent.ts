@@ -8,6 +8,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../core/readiness.ts';
 import { ACK, RST, SYN } from '../wire/tcp.ts';
 import { acknowledgesNew, processAck } from './ack.ts';
 import { changeState, endConnection } from './change-state.ts';
+import { agreeOnEcn } from './ecn.ts';
 import { emitSyn, sendAck } from './emit.ts';
 import { flush, updateMss } from './output.ts';
 import { receiveText } from './receive.ts';
@@ -34,6 +35,7 @@ export function synSentInput(tcb: Tcb, segment: Segment, established: Establishe
   }
   if (!segment.has(SYN)) return;
   takeSyn(tcb, segment);
+  agreeOnEcn(tcb, segment, ackGood);
   if (ackGood) completeHandshake(tcb, segment, established);
   else answerSimultaneousSyn(tcb);
 }

@@ -106,6 +106,8 @@ export abstract class Tcb implements Timer, CongestionState {
   rcvWscale = 0;
   timestamps = false;
   sack = false;
+  /** ECN_* bits (ecn.ts); 0 without ECN. */
+  ecnFlags = 0;
   /** MSS option we sent, the peer's, and the payload of a full segment as we send it now. */
   advMss = MSS_DEFAULT;
   peerMss = MSS_DEFAULT;
@@ -193,6 +195,8 @@ export abstract class Tcb implements Timer, CongestionState {
   lastSentUs = 0;
   totalRetrans = 0;
   delivered = 0;
+  /** Of these, what was acknowledged with an ECN echo. */
+  deliveredCe = 0;
   totalRto = 0;
   totalRtoRecoveries = 0;
   /** Time spent repairing after time-outs, and when the present such repair began; 0 when there is none. */

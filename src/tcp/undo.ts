@@ -9,6 +9,7 @@
 import { seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
+import { withdrawCwr } from './ecn.ts';
 import { TX_EVER_RETRANS, TX_LOST, type TxSegment } from './flight.ts';
 import { noteRecoveryEnd, noteReordering } from './rack.ts';
 import type { Tcb } from './tcb.ts';
@@ -78,7 +79,10 @@ function undo(tcb: Tcb, unmark: boolean): void {
     flight.unmark(flight.at(index) as TxSegment, TX_LOST);
   if (tcb.priorSsthresh > 0) {
     tcb.cwnd = tcb.congestion.onUndo(tcb);
-    tcb.ssthresh = Math.max(tcb.ssthresh, tcb.priorSsthresh);
+    if (tcb.priorSsthresh > tcb.ssthresh) {
+      tcb.ssthresh = tcb.priorSsthresh;
+      withdrawCwr(tcb);
+    }
   }
   tcb.undoable = false;
   // What is really lost must be found anew.

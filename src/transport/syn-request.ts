@@ -24,6 +24,8 @@ export interface SynOptions {
   sack: boolean;
   timestamps: boolean;
   tsVal: number;
+  /** It asked for ECN, and we do it, too. */
+  ecn: boolean;
   /** The window in the SYN. */
   window: number;
 }

@@ -9,6 +9,7 @@ import type { TcpSettings } from '../tcp/settings.ts';
 import { isSynchronized } from '../tcp/state.ts';
 import type { TcpOutput } from '../tcp/tcb.ts';
 import { formatEndpoint, type IpAddress } from '../wire/address.ts';
+import { ECT_0 } from '../wire/ecn.ts';
 import type { Flow } from './flow.ts';
 import type { TcpLayer } from './tcp-layer.ts';
 import type { PortBinding } from './tcp-ports.ts';
@@ -34,6 +35,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
   /** Its socket was closed, and it is not over. Written by the TCP layer. */
   orphan = false;
   private over = false;
+  private ectMade: IpSendOptions;
+  private ectSettings: TcpSettings | null = null;
   /** Bytes that are left of its turn at a busy interface; Infinity while nobody has to take turns. */
   private turnLeft = Number.POSITIVE_INFINITY;
 
@@ -51,6 +54,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
   ) {
     this.layer = layer;
     this.binding = binding;
+    this.ectMade = settings;
     this.path = route;
     this.localAddress = localAddress;
     this.localPort = localPort;
@@ -231,9 +235,20 @@ export class TcpEndpoint implements Flow, TcpOutput {
     const { layer } = this;
     this.turnLeft -= segment.dataLength;
     if (this.path.generation !== layer.ip.generation) this.refreshRoute();
-    const options: IpSendOptions = this.connection.settings;
+    const { settings } = this.connection;
+    const options = segment.ect ? this.ectOptions(settings) : settings;
     const errno = -sendSegment(layer.host, layer.ip, segment, this, this.path, options);
     if (errno === EMSGSIZE) this.connection.setPath(this.path.mtu, this.path.gsoMaxSize);
+  }
+
+  /** What IP is asked for with ECN-capable segments: made again only when the settings change. */
+  private ectOptions(settings: TcpSettings): IpSendOptions {
+    if (this.ectSettings !== settings) {
+      const { ttl, tos, dontFragment } = settings;
+      this.ectSettings = settings;
+      this.ectMade = { ttl, tos: tos | ECT_0, dontFragment };
+    }
+    return this.ectMade;
   }
 
   ready(mask: number): void {

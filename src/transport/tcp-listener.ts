@@ -9,15 +9,16 @@ import { type Seq, seqAdd } from '../base/seq.ts';
 import { takes } from '../core/bound-address.ts';
 import type { Route } from '../core/network.ts';
 import { POLLIN, type ReadyListener } from '../core/readiness.ts';
+import { asksForEcn } from '../tcp/ecn.ts';
 import { type OutSegment, resetFor, Segment } from '../tcp/segment.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpCause } from '../tcp/state.ts';
-import { cookieTimestamp, readCookieTimestamp } from '../tcp/syn-cookie.ts';
+import { cookieTimestamp, NOTHING_KEPT, readCookieTimestamp } from '../tcp/syn-cookie.ts';
 import { MSS_DEFAULT } from '../tcp/tcb.ts';
 import { initialWindow, windowFromSpace } from '../tcp/window.ts';
 import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
 import { formatEndpoint, type IpAddress } from '../wire/address.ts';
-import { ACK, SYN } from '../wire/tcp.ts';
+import { ACK, ECE, SYN } from '../wire/tcp.ts';
 import { type SynOptions, SynRequest } from './syn-request.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
 import type { TcpLayer } from './tcp-layer.ts';
@@ -131,14 +132,15 @@ export class TcpListenerEndpoint {
   sendSynAck(request: SynRequest): void {
     const { layer } = this;
     const { options } = request;
-    const out = layer.context.out.begin(request.iss, seqAdd(request.irs, 1), SYN | ACK);
+    const flags = options.ecn ? SYN | ACK | ECE : SYN | ACK;
+    const out = layer.context.out.begin(request.iss, seqAdd(request.irs, 1), flags);
     out.window = request.rcvWnd;
     out.options.mss = this.advMss(request);
     out.options.sackPermitted = options.sack;
     if (options.windowScale >= 0) out.options.windowScale = request.rcvWscale;
     this.putTimestamps(request, out);
     if (request.cookie && options.timestamps) {
-      out.options.tsVal = cookieTimestamp(out.options.tsVal, options.windowScale, options.sack);
+      out.options.tsVal = cookieTimestamp(out.options.tsVal, options);
     }
     layer.reply(request, out);
   }
@@ -184,6 +186,7 @@ export class TcpListenerEndpoint {
     if (!options.timestamps) {
       options.windowScale = -1;
       options.sack = false;
+      options.ecn = false;
     }
     const flow = { localAddress: local, localPort: this.localPort, remoteAddress: remote, remotePort };
     const iss = layer.cookies.make(flow, segment.seq, options.mss, host.nowUs);
@@ -262,8 +265,9 @@ export class TcpListenerEndpoint {
     }
     TcpExt.SyncookiesRecv++;
     const { timestamps, tsVal, tsEcr } = segment.options;
-    const kept = timestamps ? readCookieTimestamp(tsEcr) : { windowScale: -1, sack: false };
-    const options = { mss, ...kept, timestamps, tsVal, window: segment.window };
+    const kept = timestamps ? readCookieTimestamp(tsEcr) : NOTHING_KEPT;
+    const ecn = kept.ecn && host.sysctl.tcp_ecn !== 0;
+    const options = { mss, ...kept, ecn, timestamps, tsVal, window: segment.window };
     const request = this.newRequest(irs, options, local, remote, remotePort, iss, true);
     const route = layer.ip.route(remote, local);
     if (this.acceptQueueFull || typeof route === 'number') {
@@ -320,6 +324,7 @@ export class TcpListenerEndpoint {
       // A cookie's SYN-ACK is forgotten: when it was sent is not known.
       synAckSentUs: request.cookie ? 0 : request.sentUs,
       synAckRetransmits: request.retransmits,
+      ecn: request.options.ecn,
     });
     layer.flows.add(endpoint);
     this.accepted.push(endpoint);
@@ -378,6 +383,7 @@ function synOptions(segment: Segment, sysctl: TcpLayer['host']['sysctl']): SynOp
     sack: options.sackPermitted && sysctl.tcp_sack,
     timestamps,
     tsVal: timestamps ? options.tsVal : 0,
+    ecn: asksForEcn(segment, sysctl.tcp_ecn),
     window: segment.window,
   };
 }

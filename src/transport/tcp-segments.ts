@@ -10,6 +10,7 @@ import { CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../c
 import type { IpLayer } from '../net/ip-layer.ts';
 import type { OutSegment, Segment } from '../tcp/segment.ts';
 import { foldChecksum } from '../wire/checksum.ts';
+import { ecnField } from '../wire/ecn.ts';
 import { pseudoHeaderSum } from '../wire/pseudo-header.ts';
 import {
   checkTcp,
@@ -50,6 +51,7 @@ export function readSegment(packet: Packet, segment: Segment): void {
   segment.ack = tcpAck(view, l4);
   segment.flags = tcpFlags(view, l4);
   segment.window = tcpWindow(view, l4);
+  segment.ecn = ecnField(view, packet.l3);
   segment.bytes = packet.bytes;
   segment.start = l4 + headerLength;
   segment.end = end;

@@ -111,6 +111,8 @@ function formatLeft(leftUs: number): string {
 const OPTION_TIMESTAMPS = 1;
 const OPTION_SACK = 2;
 const OPTION_WSCALE = 4;
+const OPTION_ECN = 8;
+const OPTION_ECN_SEEN = 16;
 
 /** Values that ss shows as 'name:value' when they are not zero, in its order; [tcp_info's name, ss's name]. */
 const BEFORE_SEND = [
@@ -135,6 +137,7 @@ const AFTER_SEND = [
   ['last_data_recv', 'lastrcv'],
   ['last_ack_recv', 'lastack'],
   ['delivered', 'delivered'],
+  ['delivered_ce', 'delivered_ce'],
   ['unacked', 'unacked'],
   ['retrans', 'retrans'],
   ['lost', 'lost'],
@@ -162,6 +165,8 @@ function formatTcpInfo(row: SocketRow): string {
   const parts: string[] = [];
   if ((options & OPTION_TIMESTAMPS) !== 0) parts.push('ts');
   if ((options & OPTION_SACK) !== 0) parts.push('sack');
+  if ((options & OPTION_ECN) !== 0) parts.push('ecn');
+  if ((options & OPTION_ECN_SEEN) !== 0) parts.push('ecnseen');
   if (row.congestion !== '') parts.push(row.congestion);
   if ((options & OPTION_WSCALE) !== 0) parts.push(`wscale:${number('snd_wscale')},${number('rcv_wscale')}`);
   if (number('rto') > 0) parts.push(`rto:${inMs(number('rto'))}`);

@@ -183,6 +183,8 @@ export interface Received {
 export class TestTransport implements TransportProtocol {
   readonly protocol: number;
   readonly received: Received[] = [];
+  /** The type of service, or traffic class, of each. */
+  readonly tos: number[] = [];
   readonly errors: {
     errno: number;
     fatal: boolean;
@@ -197,6 +199,8 @@ export class TestTransport implements TransportProtocol {
   }
 
   receive(packet: Packet): void {
+    const word = packet.view.getUint16(packet.l3);
+    this.tos.push((word >> 12 === 4 ? word : word >> 4) & 0xff);
     this.received.push({
       src: packet.src.toString(),
       dst: packet.dst.toString(),

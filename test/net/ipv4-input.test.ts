@@ -25,6 +25,12 @@ test('a packet for us is delivered, without the padding of its frame', () => {
   assert.equal(mib.IpExt.InNoECTPkts, 1);
 });
 
+test('packets are counted by their ECN field', () => {
+  const { mib } = receiveAll([0, 1, 1, 2, 2, 2, 3].map(tos => frame(ipv4({ data: 'x', tos: 0x10 | tos }))));
+  const { InNoECTPkts, InECT1Pkts, InECT0Pkts, InCEPkts } = mib.IpExt;
+  assert.deepEqual([InNoECTPkts, InECT1Pkts, InECT0Pkts, InCEPkts], [1, 2, 3, 1]);
+});
+
 test('frames for other stations, of unknown types, or too short are not looked at', () => {
   const { host, received } = receiveAll([
     frame(ipv4({ data: 'x' }), 0x0200, 7),

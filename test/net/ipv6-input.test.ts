@@ -276,3 +276,16 @@ test('everything is given back', () => {
   assert.equal(host.host.pool.inUse, 0);
   assert.equal(host.host.timers.size, 0);
 });
+
+test('packets are counted by the ECN field of their traffic class', () => {
+  for (const [ecn, counter] of [
+    [0, 'InNoECTPkts'],
+    [1, 'InECT1Pkts'],
+    [2, 'InECT0Pkts'],
+    [3, 'InCEPkts'],
+  ] as const) {
+    const { host } = feed({ data: 'x', trafficClass: 0x10 | ecn });
+    assert.equal(host.host.mib.Ip6[counter], 1, counter);
+    assert.deepEqual(host.transport.tos, [0x10 | ecn]);
+  }
+});

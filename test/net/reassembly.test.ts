@@ -184,3 +184,29 @@ test('the whole has the first header with its options, and congestion that any p
   assert.equal(tos, 3);
   assert.equal(headerLength, 24);
 });
+
+test('ECN of the whole: a mark on any part counts, and what is not all ECN-capable or all not is no datagram', () => {
+  const NOT_ECT = 0;
+  const [ECT_1, ECT_0, CE] = [1, 2, 3];
+  const whole = (...ecn: [number, number, number]): number | null => {
+    const { host, link } = receiver();
+    const bounds = [0, 16, 24, 40] as const;
+    feed(
+      host,
+      link,
+      ecn.map((tos, i) => part(WHOLE, bounds[i] as number, bounds[i + 1] as number, { tos: 0x48 | tos })),
+    );
+    host.ip.close();
+    assert.equal(host.host.pool.inUse, 0);
+    assert.equal(host.host.mib.Ip.ReasmFails, host.transport.received.length === 0 ? 1 : 0);
+    return host.transport.tos[0] ?? null;
+  };
+  assert.equal(whole(NOT_ECT, NOT_ECT, NOT_ECT), 0x48);
+  assert.equal(whole(ECT_0, ECT_0, ECT_0), 0x48 | ECT_0);
+  assert.equal(whole(ECT_1, ECT_0, ECT_0), 0x48 | ECT_1);
+  assert.equal(whole(ECT_0, CE, ECT_0), 0x48 | CE);
+  assert.equal(whole(CE, ECT_0, ECT_1), 0x48 | CE);
+  assert.equal(whole(ECT_0, ECT_0, NOT_ECT), null);
+  assert.equal(whole(NOT_ECT, ECT_0, NOT_ECT), null);
+  assert.equal(whole(CE, NOT_ECT, CE), null);
+});

@@ -53,11 +53,16 @@ describe('SYN cookies', () => {
 });
 
 describe('the timestamp of a cookie', () => {
-  it('holds window scale and SACK, and is never later than the clock', () => {
+  it('holds window scale, SACK and ECN, and is never later than the clock', () => {
+    const options = fc.record({
+      windowScale: fc.integer({ min: -1, max: 14 }),
+      sack: fc.boolean(),
+      ecn: fc.boolean(),
+    });
     fc.assert(
-      fc.property(int32, fc.integer({ min: -1, max: 14 }), fc.boolean(), (now, windowScale, sack) => {
-        const stamp = cookieTimestamp(now, windowScale, sack);
-        assert.deepEqual(readCookieTimestamp(stamp), { windowScale, sack });
+      fc.property(int32, options, (now, kept) => {
+        const stamp = cookieTimestamp(now, kept);
+        assert.deepEqual(readCookieTimestamp(stamp), { ...kept });
         const age = (now - stamp) | 0;
         assert.ok(age >= 0 && age < 128, `${age}`);
       }),
