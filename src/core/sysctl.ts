@@ -172,9 +172,11 @@ export interface Sysctl {
   tcp_moderate_rcvbuf: boolean;
   /** Share of the receive buffer that is advertised, as in Linux: window = space - space / 2^n. */
   tcp_adv_win_scale: number;
-  /** Milliseconds: the smallest retransmission time-out, and the largest. */
-  tcp_rto_min_ms: number;
+  /** The smallest retransmission time-out, in microseconds, and the largest, in milliseconds. */
+  tcp_rto_min_us: number;
   tcp_rto_max_ms: number;
+  /** Seconds for which the least round-trip time is remembered. */
+  tcp_min_rtt_wlen: number;
   /** Challenge ACKs a second, all connections together (RFC 5961 section 7); and milliseconds between two on one. */
   tcp_challenge_ack_limit: number;
   tcp_invalid_ratelimit: number;
@@ -289,8 +291,9 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_wmem: [4096, 16384, 4194304],
   tcp_moderate_rcvbuf: true,
   tcp_adv_win_scale: 1,
-  tcp_rto_min_ms: 200,
+  tcp_rto_min_us: 200_000,
   tcp_rto_max_ms: 120000,
+  tcp_min_rtt_wlen: 300,
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 500,
   tcp_min_snd_mss: 48,

@@ -190,7 +190,7 @@ const HARMLESS: readonly Partial<Sysctl>[] = [
   { tcp_moderate_rcvbuf: false },
   { tcp_slow_start_after_idle: false },
   { tcp_reordering: 10 },
-  { tcp_rto_min_ms: 20 },
+  { tcp_rto_min_us: 20_000 },
   { tcp_rfc1337: true },
   { ethertype_gso_max_size: 0 },
   { ethertype_init_cwnd: 1 },

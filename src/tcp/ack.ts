@@ -75,7 +75,7 @@ export function processAck(tcb: Tcb, segment: Segment): void {
   if (seqGt(segment.ack, tcb.sndUna)) {
     acknowledge(tcb, segment, outcome);
   } else {
-    if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs);
+    if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs, false);
     if (segment.dataLength === 0) tcb.context.host.mib.TcpExt.TCPPureAcks++;
   }
   tcb.lastAckReceivedUs = tcb.nowUs;
@@ -182,8 +182,8 @@ function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   tcb.sndUna = ack;
   releaseAcked(tcb, ack);
   // Karn's rule: what was sent twice says nothing, but its timestamps do.
-  if (oldestUs > 0 && !retransmitted) updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs);
-  else if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs);
+  if (oldestUs > 0 && !retransmitted) updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs, false);
+  else if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs, false);
   else measureByTimestamps(tcb, outcome);
 }
 
@@ -207,7 +207,7 @@ function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
   if (!hasEcho) return;
   const elapsedMs = (tcb.tsNow - tsEcr) | 0;
   const sampleUs = Math.max(elapsedMs, 1) * 1000;
-  if (elapsedMs >= 0) updateRtt(tcb, sampleUs, sampleUs);
+  if (elapsedMs >= 0) updateRtt(tcb, sampleUs, sampleUs, false);
 }
 
 /** The window shrinks while a loss or a mark demands it; otherwise it grows by what arrived. */

@@ -113,7 +113,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     pmtu: tcb.pathMtu,
     rcv_ssthresh: tcb.rcvSsthresh,
     rtt: tcb.srttUs,
-    rttvar: Math.round(tcb.mdevUs / 4),
+    rttvar: tcb.mdevUs >> 2,
     snd_ssthresh: tcb.ssthresh,
     snd_cwnd: tcb.cwnd,
     advmss: tcb.advMss,

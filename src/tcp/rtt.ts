@@ -6,18 +6,30 @@
 import { seqGt } from '../base/seq.ts';
 import type { Tcb } from './tcb.ts';
 
+/** Longer round trips count as this one, 268 s: eight times as much is what a bit operation can hold. */
+const SAMPLE_MAX_US = 2 ** 28 - 1;
+
 /**
- * Takes one measurement of a segment that was sent once (Karn's rule is the caller's). Ends the back-off. `leastUs` is
- * that of the newest segment of those acknowledged together, which the receiver has delayed least.
+ * Takes one measurement of a segment that was sent once (Karn's rule is the caller's). Ends the back-off. `newestUs` is
+ * that of the newest segment of those that the acknowledgement tells of, which the receiver has delayed least; when it
+ * may have been delayed all the same, it is no reason to think the path longer than it was.
  */
-export function updateRtt(tcb: Tcb, sampleUs: number, leastUs: number): void {
-  const rttUs = Math.max(sampleUs, 1);
-  if (tcb.minRttUs === 0 || leastUs < tcb.minRttUs) tcb.minRttUs = Math.max(leastUs, 1);
-  if (tcb.srttUs === 0) firstSample(tcb, rttUs);
-  else nextSample(tcb, rttUs);
-  tcb.backoff = 0;
+export function updateRtt(tcb: Tcb, sampleUs: number, newestUs: number, maybeDelayed: boolean): void {
+  if (!maybeDelayed || tcb.minRttUs === 0 || newestUs <= tcb.minRttUs) noteMinRtt(tcb, newestUs);
+  estimate(tcb, Math.min(sampleUs, SAMPLE_MAX_US));
   setRto(tcb);
-  tcb.congestion.onRtt(tcb, leastUs);
+  tcb.backoff = 0;
+  tcb.congestion.onRtt(tcb, newestUs);
+}
+
+/** The least round-trip time of the last tcp_min_rtt_wlen seconds: routes change. */
+function noteMinRtt(tcb: Tcb, sampleUs: number): void {
+  const rttUs = Math.max(sampleUs, 1);
+  const { host } = tcb.context;
+  const second = Math.floor(host.nowUs / 1e6);
+  if (tcb.minRttUs === 0) tcb.minRtt.reset(second, rttUs);
+  else tcb.minRtt.add(host.sysctl.tcp_min_rtt_wlen, second, rttUs);
+  tcb.minRttUs = tcb.minRtt.value;
 }
 
 /** RTO = SRTT + deviation, doubled `backoff` times, at most tcp_rto_max. */
@@ -33,7 +45,7 @@ export function backedOffRto(tcb: Tcb): number {
 
 /** tcp_rto_min in microseconds. */
 export function rtoMinUs(tcb: Tcb): number {
-  return tcb.context.host.sysctl.tcp_rto_min_ms * 1000;
+  return tcb.context.host.sysctl.tcp_rto_min_us;
 }
 
 /** tcp_rto_max in microseconds. */
@@ -41,32 +53,36 @@ export function rtoMaxUs(tcb: Tcb): number {
   return tcb.context.host.sysctl.tcp_rto_max_ms * 1000;
 }
 
-// mdevUs holds four times the mean deviation, as RFC 6298's RTO formula wants it (K = 4).
-
-function firstSample(tcb: Tcb, rttUs: number): void {
-  tcb.srttUs = rttUs;
-  tcb.mdevUs = 2 * rttUs;
-  tcb.rttvarUs = Math.max(tcb.mdevUs, rtoMinUs(tcb));
-  tcb.mdevMaxUs = tcb.rttvarUs;
-  tcb.rttSeq = tcb.sndNxt;
+/** Linux's tcp_rtt_estimator, in its units: eighths of the round trip, quarters of its deviation (RFC 6298's K = 4). */
+function estimate(tcb: Tcb, sampleUs: number): void {
+  if (tcb.srtt8Us === 0) {
+    tcb.srtt8Us = sampleUs << 3;
+    tcb.mdevUs = sampleUs << 1;
+    tcb.rttvarUs = Math.max(tcb.mdevUs, rtoMinUs(tcb));
+    tcb.mdevMaxUs = tcb.rttvarUs;
+    tcb.rttSeq = tcb.sndNxt;
+  } else {
+    const error = sampleUs - (tcb.srtt8Us >> 3);
+    tcb.srtt8Us += error;
+    deviate(tcb, error);
+  }
+  // 0 would mean that nothing was measured yet.
+  tcb.srtt8Us = Math.max(tcb.srtt8Us, 1);
+  tcb.srttUs = Math.max(tcb.srtt8Us >> 3, 1);
 }
 
-function nextSample(tcb: Tcb, rttUs: number): void {
-  const error = rttUs - tcb.srttUs;
-  tcb.srttUs = Math.round(tcb.srttUs + error / 8);
-  let change = Math.abs(error) - tcb.mdevUs / 4;
+/** The deviation rises at once, and falls by a quarter of what it is too large by, once a round trip. */
+function deviate(tcb: Tcb, error: number): void {
+  let change = Math.abs(error) - (tcb.mdevUs >> 2);
   // A falling round-trip time must not raise the time-out as much as a rising one does.
-  if (error < 0 && change > 0) change /= 8;
-  tcb.mdevUs = Math.round(tcb.mdevUs + change);
+  if (error < 0 && change > 0) change >>= 3;
+  tcb.mdevUs += change;
   if (tcb.mdevUs > tcb.mdevMaxUs) {
     tcb.mdevMaxUs = tcb.mdevUs;
     if (tcb.mdevMaxUs > tcb.rttvarUs) tcb.rttvarUs = tcb.mdevMaxUs;
   }
-  if (seqGt(tcb.sndUna, tcb.rttSeq)) {
-    if (tcb.mdevMaxUs < tcb.rttvarUs) {
-      tcb.rttvarUs = Math.round(tcb.rttvarUs - (tcb.rttvarUs - tcb.mdevMaxUs) / 4);
-    }
-    tcb.rttSeq = tcb.sndNxt;
-    tcb.mdevMaxUs = rtoMinUs(tcb);
-  }
+  if (!seqGt(tcb.sndUna, tcb.rttSeq)) return;
+  if (tcb.mdevMaxUs < tcb.rttvarUs) tcb.rttvarUs -= (tcb.rttvarUs - tcb.mdevMaxUs) >> 2;
+  tcb.rttSeq = tcb.sndNxt;
+  tcb.mdevMaxUs = rtoMinUs(tcb);
 }

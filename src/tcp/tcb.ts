@@ -1,3 +1,4 @@
+import { RunningExtreme } from '../base/running-extreme.ts';
 import type { Seq } from '../base/seq.ts';
 import { seqDiff } from '../base/seq.ts';
 import { ByteQueue } from '../core/byte-queue.ts';
@@ -124,12 +125,16 @@ export abstract class Tcb implements Timer, CongestionState {
 
   // Round-trip time and retransmission time-out (rtt.ts).
   srttUs = 0;
+  /** The smoothed round-trip time in eighths of a microsecond; its mean deviation in quarters. */
+  srtt8Us = 0;
   mdevUs = 0;
   mdevMaxUs = 0;
   rttvarUs = 0;
   rttSeq: Seq = 0;
   rtoUs = RTO_INITIAL_US;
+  /** The least round-trip time of the last minutes, 0 when none is known; and how it is kept. */
   minRttUs = 0;
+  readonly minRtt = new RunningExtreme('least');
   /** Doublings of the time-out since the last good acknowledgement. */
   backoff = 0;
   /** Time-outs in a row, and when the first segment that they repeat was first sent. */

@@ -80,7 +80,7 @@ export class TcpLayer implements TransportProtocol {
     this.defaults = defaultTcpSettings(host.sysctl);
     this.replyOptions = { ttl: -1, tos: 0, dontFragment: true };
     host.mib.Tcp.RtoAlgorithm = 1;
-    host.mib.Tcp.RtoMin = host.sysctl.tcp_rto_min_ms;
+    host.mib.Tcp.RtoMin = host.sysctl.tcp_rto_min_us / 1000;
     host.mib.Tcp.RtoMax = host.sysctl.tcp_rto_max_ms;
     host.mib.Tcp.MaxConn = -1;
     ip.register(this);

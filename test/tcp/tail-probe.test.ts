@@ -93,7 +93,7 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.host.mib.TcpExt.TCPLossProbes, 1);
       assert.equal(bench.connection.cwnd, 10, 'a probe is no time-out');
       // On a steady path the deviation falls to its floor: the time-out comes 200 ms after a round trip.
-      const steady = sending(2, { sysctl: { tcp_rto_min_ms: 5 } });
+      const steady = sending(2, { sysctl: { tcp_rto_min_us: 5000 } });
       steady.receive('.', { ack: ackFor('b') });
       steady.take();
       const sinceUs = steady.host.nowUs;

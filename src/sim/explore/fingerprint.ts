@@ -39,7 +39,7 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     [tcb.pushSeq, tcb.smallSeq, tcb.mss, tcb.rcvMss],
     [tcb.irs, tcb.rcvNxt, tcb.rcvWnd, tcb.rcvWup, tcb.copiedSeq, tcb.rcvSsthresh, tcb.readable],
     tcb.receiveQueue.sackRanges.map(({ start, end }) => `${start}/${end}`),
-    [tcb.srttUs, tcb.rttvarUs, tcb.mdevUs, tcb.mdevMaxUs, tcb.rttSeq, tcb.rtoUs],
+    [tcb.srtt8Us, tcb.rttvarUs, tcb.mdevUs, tcb.mdevMaxUs, tcb.rttSeq, tcb.rtoUs],
     [tcb.backoff, tcb.retransmits, ago(tcb.retransmitStampUs), tcb.probesOut, tcb.totalRetrans],
     [tcb.cwnd, tcb.ssthresh, tcb.cwndCount, tcb.highSeq, tcb.reordering, tcb.highSacked],
     [tcb.priorCwnd, tcb.prrDelivered, tcb.prrOut, tcb.duplicatesLeft, tcb.maxPacketsOut, tcb.cwndUsageSeq],
