@@ -10,13 +10,13 @@ import { ncCommand } from './nc/command.ts';
 import { netstatCommand } from './netstat/command.ts';
 import { OutputClosed, print } from './output.ts';
 import { packetdrillCommand } from './packetdrill/command.ts';
-import { pingCommand } from './ping/command.ts';
+import { ping6Command, pingCommand } from './ping/command.ts';
 import { sceneCommand } from './scene/command.ts';
 import { serveCommand } from './serve/command.ts';
 import { simCommand } from './sim/command.ts';
 import { sinkCommand } from './sink/command.ts';
 import { ssCommand } from './ss/command.ts';
-import { tracerouteCommand } from './traceroute/command.ts';
+import { traceroute6Command, tracerouteCommand } from './traceroute/command.ts';
 import { walkCommand } from './walk/command.ts';
 
 /** Runs the command line `args` (without node and script) and resolves to the exit status. Never rejects. */
@@ -64,7 +64,9 @@ Exit status: 0 when all went well, 1 when something could not be done, 2 for a w
     getCommand(),
     ncCommand(),
     pingCommand(),
+    ping6Command(),
     tracerouteCommand(),
+    traceroute6Command(),
     floodCommand(),
     sinkCommand(),
     ssCommand(),

@@ -117,6 +117,7 @@ export class Icmp6 implements TransportProtocol {
 
   /** TransportProtocol: an error about an ICMPv6 message that we sent. */
   error(error: IcmpError): void {
+    if (error.errno === EMSGSIZE && isTooBigReply(error)) this.router.learnPathMtu(error.dst, error.mtu);
     this.ping?.error(error);
   }
 
@@ -317,6 +318,16 @@ export class Icmp6 implements TransportProtocol {
     this.host.mib.Icmp6.InErrors++;
     this.host.dropped('icmp', reason);
   }
+}
+
+/**
+ * Whether an error quotes an echo reply that was larger than the path takes, by its own header: no socket knows of our
+ * replies, and without fragments the next one would get no further.
+ */
+function isTooBigReply({ packet, offset, mtu }: IcmpError): boolean {
+  const { view, l4 } = packet;
+  const length = IPV6_HEADER_LENGTH + ipv6PayloadLength(view, l4 + ICMP6_HEADER_LENGTH);
+  return icmp6Type(view, offset) === ICMP6_ECHO_REPLY && length > mtu;
 }
 
 /** Fills in the checksum of a message bytes[l4, end) that is to go by `route`. */

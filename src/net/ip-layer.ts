@@ -102,6 +102,12 @@ export class IpLayer implements NetifOwner {
     return typeof which === 'number' ? this.interfaces.byIndex(which) : this.interfaces.byName(which);
   }
 
+  /** An address as users write it, the zone by the name of its interface: 'fe80::1%eth0'. */
+  textOf(address: IpAddress): string {
+    const { zone } = address;
+    return zone === 0 ? `${address}` : `${address.withZone(0)}%${this.netif(zone)?.name ?? zone}`;
+  }
+
   /** The IPv4 neighbour table; IPv6's is `ipv6.neighbors`. */
   get neighbors(): NeighborTable {
     return this.ipv4.neighbors;

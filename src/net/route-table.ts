@@ -1,5 +1,5 @@
 import { EEXIST, EINVAL, ENETUNREACH, ENOENT } from '../base/errno.ts';
-import { AF_INET, ANY_V4, ANY_V6, IpAddress } from '../wire/address.ts';
+import { AF_INET, ANY_V4, ANY_V6, type IpAddress, networkOf } from '../wire/address.ts';
 
 /** A line of the routing table. */
 export interface RouteEntry {
@@ -140,17 +140,4 @@ function sameRoute(a: RouteEntry, b: RouteEntry): boolean {
 
 function sameAddress(a: IpAddress | null, b: IpAddress | null): boolean {
   return a === b || (a !== null && b !== null && a.equals(b));
-}
-
-/** The address with all bits behind the prefix zero. */
-function networkOf(address: IpAddress, prefixLength: number): IpAddress {
-  const mask = (word: number, bits: number): number =>
-    bits <= 0 ? 0 : bits >= 32 ? word : word & ~(0xffffffff >>> bits);
-  if (address.family === AF_INET) return IpAddress.v4(mask(address.w3, prefixLength));
-  return IpAddress.v6(
-    mask(address.w0, prefixLength),
-    mask(address.w1, prefixLength - 32),
-    mask(address.w2, prefixLength - 64),
-    mask(address.w3, prefixLength - 96),
-  );
 }

@@ -7,7 +7,7 @@ import { Stack } from '../stack/stack.ts';
 import { defaultTcpSettings } from '../tcp/settings.ts';
 import { type TcpStateEvent, TRACE_STATE } from '../trace/events.ts';
 import { traceTo } from '../trace/sink.ts';
-import { IpAddress } from '../wire/address.ts';
+import { ANY_V6, IpAddress } from '../wire/address.ts';
 import type { Machine } from './commands.ts';
 import { ScriptLink, type Sent } from './link.ts';
 import type { IpEnds } from './segment.ts';
@@ -191,7 +191,7 @@ export class Subject implements Machine {
   procFile(path: string): string | null {
     if (path !== '/proc/net/tcp' && path !== '/proc/net/tcp6') return null;
     const v4 = path === '/proc/net/tcp';
-    const rows = this.stack.sockets().filter(({ local }) => local.startsWith('[') !== v4);
+    const rows = this.stack.sockets().filter(({ local }) => /^[[*]/.test(local) !== v4);
     const lines = rows.map((row, index) => {
       const state = (PROC_STATES.indexOf(row.state) + 1).toString(16).padStart(2, '0').toUpperCase();
       return `${String(index).padStart(4)}: ${procAddress(row.local)} ${procAddress(row.peer)} ${state} 00000000:00000000`;
@@ -207,7 +207,8 @@ export class Subject implements Machine {
 /** The address in hexadecimal as it lies in memory, each word of it turned around, and the port. */
 function procAddress(text: string): string {
   const at = text.lastIndexOf(':');
-  const address = IpAddress.parse(text.slice(0, at).replace(/[[\]]/g, ''));
+  const host = text.slice(0, at).replace(/[[\]]|%.*/g, '');
+  const address = host === '*' ? ANY_V6 : IpAddress.parse(host);
   const port = Number(text.slice(at + 1)) || 0;
   const words =
     address === null || address.family === AF_INET

@@ -3,7 +3,9 @@
  * @module
  */
 
+import type { BoundAddress } from '../core/bound-address.ts';
 import type { FiveTuple } from '../core/network.ts';
+import type { IpLayer } from '../net/ip-layer.ts';
 import { outQueue, runningTimer, tcpInfo } from '../tcp/info.ts';
 import { SynRequest } from '../transport/syn-request.ts';
 import { TcpEndpoint } from '../transport/tcp-endpoint.ts';
@@ -11,7 +13,7 @@ import type { TcpLayer } from '../transport/tcp-layer.ts';
 import type { TcpListenerEndpoint } from '../transport/tcp-listener.ts';
 import { TimeWait } from '../transport/time-wait.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
-import { formatEndpoint } from '../wire/address.ts';
+import { AF_INET, formatEndpoint, type IpAddress } from '../wire/address.ts';
 
 /** One line of `ss -tino`. */
 export interface SocketRow {
@@ -21,7 +23,10 @@ export interface SocketRow {
   readonly recvQ: number;
   /** Bytes not acknowledged yet; of a listener: its backlog. */
   readonly sendQ: number;
-  /** 'address:port' of both ends. */
+  /**
+   * 'address:port' of both ends, as ss writes them: '[fe80::1]%eth0:80', of a socket for both families '*:80'. IPv4 is
+   * IPv4, whatever the family of the socket.
+   */
   readonly local: string;
   readonly peer: string;
   /** The next timer to go off: until then in microseconds, and how often it went off in a row. */
@@ -42,7 +47,7 @@ export interface DatagramRow {
   /** Bytes of memory that the datagrams not read yet take. */
   readonly recvQ: number;
   readonly sendQ: number;
-  /** 'address:port' of both ends; '0.0.0.0:*' for no peer. */
+  /** As SocketRow's; '0.0.0.0:*', '[::]:*' or '*:*' for no peer. */
   readonly local: string;
   readonly peer: string;
 }
@@ -51,16 +56,13 @@ export interface DatagramRow {
 export function datagramRows(udp: UdpLayer): DatagramRow[] {
   const rows: DatagramRow[] = [];
   for (const endpoint of udp.ports.all()) {
-    const { localAddress, localPort, remoteAddress, remotePort } = endpoint;
+    const { localPort, remoteAddress, remotePort } = endpoint;
     rows.push({
       state: remoteAddress === null ? 'UNCONN' : 'ESTAB',
       recvQ: endpoint.queuedBytes,
       sendQ: 0,
-      local: formatEndpoint(localAddress, localPort),
-      peer:
-        remoteAddress === null
-          ? `${localAddress.byteLength === 4 ? '0.0.0.0' : '[::]'}:*`
-          : formatEndpoint(remoteAddress, remotePort),
+      local: localText(udp.ip, endpoint, localPort),
+      peer: remoteAddress === null ? noPeer(endpoint) : peerText(remoteAddress, remotePort),
     });
   }
   const key = (row: DatagramRow): string => `${row.local} ${row.peer}`;
@@ -70,36 +72,37 @@ export function datagramRows(udp: UdpLayer): DatagramRow[] {
 /** Every TCP socket of a stack: listeners first, then the rest by their addresses. */
 export function socketRows(tcp: TcpLayer): SocketRow[] {
   const rows: SocketRow[] = [];
-  for (const listener of tcp.allListeners()) rows.push(listenerRow(listener));
+  const { ip } = tcp;
+  for (const listener of tcp.allListeners()) rows.push(listenerRow(ip, listener));
   const listeners = rows.length;
   for (const flow of tcp.flows) {
-    if (flow instanceof TcpEndpoint) rows.push(endpointRow(flow));
-    else if (flow instanceof TimeWait) rows.push(timeWaitRow(flow, tcp.host.nowUs));
-    else if (flow instanceof SynRequest) rows.push(requestRow(flow, tcp.host.nowUs));
+    if (flow instanceof TcpEndpoint) rows.push(endpointRow(ip, flow));
+    else if (flow instanceof TimeWait) rows.push(timeWaitRow(ip, flow, tcp.host.nowUs));
+    else if (flow instanceof SynRequest) rows.push(requestRow(ip, flow, tcp.host.nowUs));
   }
   const key = (row: SocketRow): string => `${row.local} ${row.peer}`;
   const rest = rows.splice(listeners).sort((a, b) => (key(a) < key(b) ? -1 : 1));
   return [...rows, ...rest];
 }
 
-function listenerRow(listener: TcpListenerEndpoint): SocketRow {
+function listenerRow(ip: IpLayer, listener: TcpListenerEndpoint): SocketRow {
   return {
     state: 'LISTEN',
     recvQ: listener.acceptQueueLength,
     sendQ: listener.backlog,
-    local: formatEndpoint(listener.localAddress, listener.localPort),
-    peer: `${listener.localAddress.byteLength === 4 ? '0.0.0.0' : '[::]'}:*`,
+    local: localText(ip, listener.binding, listener.localPort),
+    peer: noPeer(listener.binding),
     timer: null,
     congestion: listener.settings.congestion,
     info: null,
   };
 }
 
-function endpointRow(endpoint: TcpEndpoint): SocketRow {
+function endpointRow(ip: IpLayer, endpoint: TcpEndpoint): SocketRow {
   const { connection } = endpoint;
   const timer = runningTimer(connection);
   return {
-    ...names(endpoint),
+    ...names(ip, endpoint),
     state: connection.state,
     recvQ: connection.readable,
     sendQ: outQueue(connection),
@@ -116,23 +119,40 @@ function endpointRow(endpoint: TcpEndpoint): SocketRow {
   };
 }
 
-function timeWaitRow(entry: TimeWait, nowUs: number): SocketRow {
+function timeWaitRow(ip: IpLayer, entry: TimeWait, nowUs: number): SocketRow {
   const timer = { name: 'timewait', leftUs: Math.max(entry.dueUs - nowUs, 0), retransmits: 0 } as const;
-  return { ...names(entry), state: 'TIME_WAIT', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
+  return { ...names(ip, entry), state: 'TIME_WAIT', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
 }
 
-function requestRow(request: SynRequest, nowUs: number): SocketRow {
+function requestRow(ip: IpLayer, request: SynRequest, nowUs: number): SocketRow {
   const timer = {
     name: 'on',
     leftUs: Math.max(request.dueUs - nowUs, 0),
     retransmits: request.retransmits,
   } as const;
-  return { ...names(request), state: 'SYN_RCVD', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
+  return { ...names(ip, request), state: 'SYN_RCVD', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
 }
 
-function names(flow: FiveTuple): { local: string; peer: string } {
+function names(ip: IpLayer, flow: FiveTuple): { local: string; peer: string } {
+  const { localAddress: address, localPort, remoteAddress, remotePort } = flow;
   return {
-    local: formatEndpoint(flow.localAddress, flow.localPort),
-    peer: formatEndpoint(flow.remoteAddress, flow.remotePort),
+    local: localText(ip, { address, dualStack: false }, localPort),
+    peer: peerText(remoteAddress, remotePort),
   };
+}
+
+function localText(ip: IpLayer, { address, dualStack }: BoundAddress, port: number): string {
+  if (dualStack && address.isUnspecified) return `*:${port}`;
+  if (address.zone === 0) return formatEndpoint(address, port);
+  return `[${address.withZone(0)}]%${ip.netif(address.zone)?.name ?? address.zone}:${port}`;
+}
+
+/** As ss does, without the zone: it is that of the local address. */
+function peerText(address: IpAddress, port: number): string {
+  return formatEndpoint(address.withZone(0), port);
+}
+
+function noPeer({ address, dualStack }: BoundAddress): string {
+  if (address.family === AF_INET) return '0.0.0.0:*';
+  return dualStack && address.isUnspecified ? '*:*' : '[::]:*';
 }

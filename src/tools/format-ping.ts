@@ -16,8 +16,9 @@ export interface PingHeading {
 /** Bytes of the headers of IPv4 and ICMP. */
 const HEADERS = 28;
 
-/** 'PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data.' */
+/** 'PING 10.0.0.2 (10.0.0.2) 56(84) bytes of data.', 'PING fd00::2(fd00::2) 56 data bytes' */
 export function formatPingHeading({ destination, address, size }: PingHeading): string {
+  if (address.includes(':')) return `PING ${destination}(${address}) ${size} data bytes`;
   return `PING ${destination} (${address}) ${size}(${size + HEADERS}) bytes of data.`;
 }
 

@@ -14,6 +14,7 @@ import {
   ICMP6_PACKET_TOO_BIG,
   ICMP6_PARAMETER_PROBLEM,
   ICMP6_TIME_EXCEEDED,
+  ICMP6_UNKNOWN_NEXT_HEADER,
   ICMP6_UNREACHABLE,
 } from '../wire/icmp6.ts';
 
@@ -37,12 +38,13 @@ const UNREACHABLE: readonly (readonly [text: string, annotation: string])[] = [
   ['Precedence Cutoff', '!C'],
 ];
 
-const UNREACHABLE6: readonly string[] = [
-  'No route',
-  'Administratively prohibited',
-  'Beyond scope of source address',
-  'Address unreachable',
-  'Port unreachable',
+/** The same of ICMPv6. */
+const UNREACHABLE6: readonly (readonly [text: string, annotation: string])[] = [
+  ['No route', '!N'],
+  ['Administratively prohibited', '!X'],
+  ['Beyond scope of source address', '!H'],
+  ['Address unreachable', '!H'],
+  ['Port unreachable', ''],
 ];
 
 /** An error in ping's words: 'Destination Host Unreachable'. `info` is the MTU, or the pointer. */
@@ -65,7 +67,7 @@ export function icmp4ErrorText(type: number, code: number, info: number): string
 export function icmp6ErrorText(type: number, code: number, info: number): string {
   switch (type) {
     case ICMP6_UNREACHABLE:
-      return `Destination unreachable: ${UNREACHABLE6[code] ?? `Unknown code ${code}`}`;
+      return `Destination unreachable: ${UNREACHABLE6[code]?.[0] ?? `Unknown code ${code}`}`;
     case ICMP6_PACKET_TOO_BIG:
       return `Packet too big: mtu=${info}`;
     case ICMP6_TIME_EXCEEDED:
@@ -86,4 +88,13 @@ export function icmp4Annotation(type: number, code: number, info: number): strin
   if (type !== ICMP4_UNREACHABLE) return `!<${type}-${code}>`;
   const sign = UNREACHABLE[code]?.[1] ?? `!<${code}>`;
   return code === ICMP4_FRAGMENTATION_NEEDED ? `${sign}-${info}` : sign;
+}
+
+/** The same of ICMPv6. */
+export function icmp6Annotation(type: number, code: number, info: number): string {
+  if (type === ICMP6_TIME_EXCEEDED && code === ICMP6_HOP_LIMIT_EXCEEDED) return '';
+  if (type === ICMP6_PACKET_TOO_BIG) return `!F-${info}`;
+  if (type === ICMP6_PARAMETER_PROBLEM && code === ICMP6_UNKNOWN_NEXT_HEADER) return '!P';
+  if (type !== ICMP6_UNREACHABLE) return `!<${type}-${code}>`;
+  return UNREACHABLE6[code]?.[1] ?? `!<${code}>`;
 }

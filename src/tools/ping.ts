@@ -22,6 +22,7 @@ import {
 } from '../socket/constants.ts';
 import type { Sockaddr } from '../socket/sockaddr.ts';
 import type { Stack } from '../stack/stack.ts';
+import type { IpAddress } from '../wire/address.ts';
 import { emitIcmp4, ICMP4_ECHO, ICMP4_HEADER_LENGTH, icmp4EchoSequence } from '../wire/icmp4.ts';
 import { ICMP6_ECHO } from '../wire/icmp6.ts';
 import { icmp4ErrorText, icmp6ErrorText } from './icmp-text.ts';
@@ -100,8 +101,9 @@ const SECOND_US = 1_000_000;
 /** Between two requests when none is answered and the interval is 0. */
 const FLOOD_INTERVAL_US = 10_000;
 const DEFAULT_SIZE = 56;
-/** The largest IPv4 packet less its header and that of ICMP. */
-const SIZE_MAX = 65507;
+/** The largest packet of either family less the headers: the length of IPv6 does not count its own. */
+const SIZE_MAX_V4 = 65507;
+const SIZE_MAX_V6 = 65527;
 const SEQUENCES = 65536;
 
 /**
@@ -145,14 +147,15 @@ export class Ping implements AsyncIterable<PingEvent> {
 
   constructor(sys: Sys, destination: string, options: PingOptions) {
     const { size = DEFAULT_SIZE, count = Number.POSITIVE_INFINITY, flood = false } = options;
-    if (!Number.isInteger(size) || size < 0 || size > SIZE_MAX) {
-      throw new RangeError(`size is ${size}, not 0 to ${SIZE_MAX}`);
-    }
     options.signal?.throwIfAborted();
     this.target = resolve(sys, 'ping', destination, 0);
+    const most = this.isIpv6 ? SIZE_MAX_V6 : SIZE_MAX_V4;
+    if (!Number.isInteger(size) || size < 0 || size > most) {
+      throw new RangeError(`size is ${size}, not 0 to ${most}`);
+    }
     this.sys = sys;
     this.destination = destination;
-    this.address = String(this.target.address);
+    this.address = this.textOf(this.target.address);
     this.options = options;
     this.size = size;
     this.count = count;
@@ -235,6 +238,10 @@ export class Ping implements AsyncIterable<PingEvent> {
     return socket;
   }
 
+  private textOf(address: IpAddress): string {
+    return this.sys.context.tcp.ip.textOf(address);
+  }
+
   private get isIpv6(): boolean {
     return this.target.family === AF_INET6;
   }
@@ -303,7 +310,8 @@ export class Ping implements AsyncIterable<PingEvent> {
     this.statistics.errors++;
     let text = `sendmsg: ${strerror(result)}`;
     for (const { error } of this.socket.read(POLLERR)) {
-      if (error?.ee_errno === EMSGSIZE) text = `local error: message too long, mtu=${error.ee_info}`;
+      if (error?.ee_errno !== EMSGSIZE) continue;
+      text = `local error: message too long, mtu${this.isIpv6 ? ': ' : '='}${error.ee_info}`;
     }
     yield { type: 'error', sequence, from: null, errno: -result, text };
   }
@@ -326,7 +334,7 @@ export class Ping implements AsyncIterable<PingEvent> {
     return {
       type: 'reply',
       sequence,
-      from: String(message.address),
+      from: this.textOf(message.address),
       bytes: message.length,
       ttl: message.ttl,
       rttUs,
@@ -357,7 +365,7 @@ export class Ping implements AsyncIterable<PingEvent> {
     return {
       type: 'error',
       sequence,
-      from: String(error.offender.address),
+      from: this.textOf(error.offender.address),
       errno: error.ee_errno,
       text: (this.isIpv6 ? icmp6ErrorText : icmp4ErrorText)(error.ee_type, error.ee_code, error.ee_info),
     };

@@ -9,16 +9,21 @@ import {
   IP_TOS,
   IP_TTL,
   IPPROTO_UDP,
+  IPV6_MTU_DISCOVER,
+  IPV6_TCLASS,
+  IPV6_UNICAST_HOPS,
   POLLERR,
   SOCK_DGRAM,
-  SOL_IP,
 } from '../socket/constants.ts';
 import type { Sockaddr } from '../socket/sockaddr.ts';
 import type { Stack } from '../stack/stack.ts';
+import { AF_INET6, type IpAddress } from '../wire/address.ts';
 import { ICMP4_TIME_EXCEEDED, ICMP4_TTL_EXCEEDED } from '../wire/icmp4.ts';
+import { ICMP6_HOP_LIMIT_EXCEEDED, ICMP6_TIME_EXCEEDED } from '../wire/icmp6.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
-import { icmp4Annotation } from './icmp-text.ts';
+import { icmp4Annotation, icmp6Annotation } from './icmp-text.ts';
 import { type Message, Messages } from './messages.ts';
 
 /** What traceroute() can be told. Times are in microseconds. */
@@ -39,11 +44,11 @@ export interface TracerouteOptions {
   readonly nearFactor?: number;
   /** The UDP port of the first probe, one more for each further one; 33434 by default. */
   readonly port?: number;
-  /** Bytes of an IP packet; 60 by default. */
+  /** Bytes of an IP packet; 60 by default, 80 over IPv6. */
   readonly size?: number;
   /** Probes under way at once; 16 by default. */
   readonly simultaneous?: number;
-  /** Sets DF. */
+  /** Sets DF; over IPv6 nothing is cut on the way. */
   readonly dontFragment?: boolean;
   readonly tos?: number;
   /** The address to send from. */
@@ -73,7 +78,8 @@ const HOPS_MAX = 255;
 const QUERIES_MAX = 10;
 /** The end of IANA's registered ports is long before it: nobody should listen there. */
 const FIRST_PORT = 33434;
-const HEADERS = IPV4_HEADER_LENGTH + UDP_HEADER_LENGTH;
+/** Bytes of payload when nothing is said, as everybody's traceroute has it. */
+const PAYLOAD = 32;
 /** Room for errors that quote all that they may. */
 const BUFFER_SIZE = 1500;
 /** An answer as fast as the last one is not waited for in vain: the clock is not that exact. */
@@ -110,6 +116,7 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
   private readonly sys: Sys;
   private readonly options: TracerouteOptions;
   private readonly target: Sockaddr;
+  private readonly isIpv6: boolean;
   private readonly firstHop: number;
   private readonly queries: number;
   private readonly port: number;
@@ -120,16 +127,19 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
   private ttl = 0;
 
   constructor(sys: Sys, destination: string, options: TracerouteOptions) {
-    const { maxHops = 30, firstHop = 1, queries = 3, size = 60, port = FIRST_PORT } = options;
+    const { maxHops = 30, firstHop = 1, queries = 3, port = FIRST_PORT } = options;
+    this.target = resolve(sys, 'traceroute', destination, port);
+    this.isIpv6 = this.target.family === AF_INET6;
+    const headers = UDP_HEADER_LENGTH + (this.isIpv6 ? IPV6_HEADER_LENGTH : IPV4_HEADER_LENGTH);
+    const { size = headers + PAYLOAD } = options;
     within('maxHops', maxHops, 1, HOPS_MAX);
     within('firstHop', firstHop, 1, maxHops);
     within('queries', queries, 1, QUERIES_MAX);
-    within('size', size, HEADERS, 65535);
+    within('size', size, headers, 65535);
     within('port', port, 1, 65535);
-    this.target = resolve(sys, 'traceroute', destination, port);
     this.sys = sys;
     this.destination = destination;
-    this.address = String(this.target.address);
+    this.address = this.textOf(this.target.address);
     this.options = options;
     this.maxHops = this.lastHop = maxHops;
     this.firstHop = firstHop;
@@ -137,7 +147,7 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
     this.port = port;
     this.size = size;
     // '@ABC...', as everybody's traceroute fills it.
-    this.payload = Uint8Array.from({ length: size - HEADERS }, (_, i) => 0x40 + (i & 0x3f));
+    this.payload = Uint8Array.from({ length: size - headers }, (_, i) => 0x40 + (i & 0x3f));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<TracerouteHop, void, undefined> {
@@ -164,6 +174,10 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
     }
   }
 
+  private textOf(address: IpAddress): string {
+    return this.sys.context.tcp.ip.textOf(address);
+  }
+
   private now(): number {
     return this.sys.context.host.refreshNow();
   }
@@ -172,8 +186,9 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
     const { tos, source, dontFragment = false } = this.options;
     const socket = new Messages(this.sys, SOCK_DGRAM, IPPROTO_UDP, this.target.family, BUFFER_SIZE);
     try {
-      socket.set(SOL_IP, IP_MTU_DISCOVER, dontFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
-      if (tos !== undefined) socket.set(SOL_IP, IP_TOS, tos);
+      const discover = dontFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+      socket.setIp(IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, discover);
+      if (tos !== undefined) socket.setIp(IP_TOS, IPV6_TCLASS, tos);
       if (source !== undefined) {
         const bound = this.sys.bind(socket.fd, resolve(this.sys, 'bind', source, 0));
         if (bound < 0) throw new SocketError('bind', bound, source);
@@ -192,7 +207,7 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
 
   private send(socket: Messages): void {
     const hop = this.nextHop;
-    if (this.ttl !== hop) socket.set(SOL_IP, IP_TTL, hop);
+    if (this.ttl !== hop) socket.setIp(IP_TTL, IPV6_UNICAST_HOPS, hop);
     this.ttl = hop;
     // Ports begin again at 1 behind the last.
     const port = ((this.port + this.probes.length - 1) % 65535) + 1;
@@ -221,11 +236,14 @@ export class Traceroute implements AsyncIterable<TracerouteHop> {
     }
     if (error.offender === null) return;
     const { ee_type: type, ee_code: code, ee_info: info } = error;
+    const isOnTheWay = this.isIpv6
+      ? type === ICMP6_TIME_EXCEEDED && code === ICMP6_HOP_LIMIT_EXCEEDED
+      : type === ICMP4_TIME_EXCEEDED && code === ICMP4_TTL_EXCEEDED;
     this.answered(probe, {
-      from: String(error.offender.address),
+      from: this.textOf(error.offender.address),
       rttUs,
-      annotation: icmp4Annotation(type, code, info),
-      final: type !== ICMP4_TIME_EXCEEDED || code !== ICMP4_TTL_EXCEEDED,
+      annotation: (this.isIpv6 ? icmp6Annotation : icmp4Annotation)(type, code, info),
+      final: !isOnTheWay,
     });
   }
 

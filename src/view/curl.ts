@@ -26,7 +26,7 @@ export function formatCurl(exchange: CurlExchange): string[] {
   const { hostname, address, port, connection = 0 } = exchange;
   const lines: string[] = [];
   if (exchange.opened ?? true) {
-    lines.push(`*   Trying ${address}:${port}...`);
+    lines.push(trying(address, port));
     lines.push(`* Connected to ${hostname} (${address}) port ${port} (#${connection})`);
   } else {
     lines.push(`* Re-using existing connection #${connection} with host ${hostname}`);
@@ -51,12 +51,16 @@ export function formatCurlFailure(
 ): string[] {
   const failed = `Failed to connect to ${hostname} port ${port} after ${Math.round(waitedMs)} ms: Couldn't connect to server`;
   return [
-    `*   Trying ${address}:${port}...`,
+    trying(address, port),
     `* connect to ${address} port ${port} failed: ${reason}`,
     `* ${failed}`,
     '* Closing connection 0',
     `curl: (7) ${failed}`,
   ];
+}
+
+function trying(address: string, port: number): string {
+  return `*   Trying ${address.includes(':') ? `[${address}]` : address}:${port}...`;
 }
 
 function withMark(mark: string, head: string): string[] {

@@ -244,6 +244,19 @@ export function parseCidr(text: string): { address: IpAddress; prefixLength: num
   return { address, prefixLength };
 }
 
+/** The address with all bits behind the prefix zero. */
+export function networkOf(address: IpAddress, prefixLength: number): IpAddress {
+  const mask = (word: number, bits: number): number =>
+    bits <= 0 ? 0 : bits >= 32 ? word : word & ~(0xffffffff >>> bits);
+  if (address.family === AF_INET) return IpAddress.v4(mask(address.w3, prefixLength));
+  return IpAddress.v6(
+    mask(address.w0, prefixLength),
+    mask(address.w1, prefixLength - 32),
+    mask(address.w2, prefixLength - 64),
+    mask(address.w3, prefixLength - 96),
+  );
+}
+
 /** '10.0.0.1:80', '[fd00::1]:80'. */
 export function formatEndpoint(address: IpAddress, port: number): string {
   return address.family === AF_INET ? `${address}:${port}` : `[${address}]:${port}`;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Failure } from '../../src/cli/failure.ts';
+import { parseAddresses } from '../../src/cli/host/arguments.ts';
 import type { OpenDevice } from '../../src/cli/host/device.ts';
 import { kernelAddressFor } from '../../src/cli/host/kernel-address.ts';
 import { Interrupted } from '../../src/cli/host/lifetime.ts';
@@ -21,9 +22,8 @@ import { IpAddress, parseCidr } from '../../src/wire/address.ts';
 describe("the address of the kernel's side", () => {
   const side = (cidr: string, gateway: string | null = null): string => {
     const { address, prefixLength } = parseCidr(cidr) ?? assert.fail();
-    return String(
-      kernelAddressFor(address, prefixLength, gateway === null ? null : IpAddress.parse(gateway)),
-    );
+    const router = gateway === null ? null : IpAddress.parse(gateway);
+    return String(kernelAddressFor(address, prefixLength, [address], router));
   };
   it('is the gateway, or the first that is free', () => {
     assert.equal(side('10.65.0.2/24'), '10.65.0.1');
@@ -35,6 +35,22 @@ describe("the address of the kernel's side", () => {
     assert.equal(side('10.65.0.0/31'), '10.65.0.1');
     assert.equal(side('10.65.0.1/32'), 'null');
     assert.equal(side('10.200.0.9/8'), '10.0.0.1');
+    assert.equal(side('255.255.255.1/24'), '255.255.255.2');
+  });
+  it('is the first one of an IPv6 network that is not the routers together', () => {
+    assert.equal(side('fd65::2/64'), 'fd65::1');
+    assert.equal(side('fd65::1/64'), 'fd65::2');
+    assert.equal(side('fd65::2/64', 'fd65::ff'), 'fd65::ff');
+    assert.equal(side('fd65::ffff:0:0:5/80'), 'fd65::ffff:0:0:1');
+    assert.equal(side('fd65::2/127'), 'fd65::3');
+    assert.equal(side('fd65::3/127'), 'fd65::2');
+    assert.equal(side('fd65::9/125'), 'fd65::a');
+    assert.equal(side('fd65::3/128'), 'null');
+  });
+  it('is none of several addresses of ours', () => {
+    const ours = ['10.65.0.1', '10.65.0.2'].map(text => IpAddress.parse(text) ?? assert.fail());
+    assert.equal(String(kernelAddressFor(ours[0] as IpAddress, 24, ours, null)), '10.65.0.3');
+    assert.equal(kernelAddressFor(ours[0] as IpAddress, 30, ours, null), null);
   });
 });
 
@@ -102,7 +118,7 @@ describe('withHost', () => {
 
   const options: HostOptions = {
     tap: 'fake0',
-    address: parseCidr('10.65.0.2/24') ?? assert.fail(),
+    address: parseAddresses('10.65.0.2/24,fd65::2/64'),
     quiet: true,
   };
 
@@ -111,12 +127,13 @@ describe('withHost', () => {
     return (_plan, { env }) => {
       const [ours, theirs] = createCable(env);
       const kernel = new Stack({ env, name: 'kernel' });
-      kernel.attach(theirs, { address: '10.65.0.1/24' });
+      kernel.attach(theirs, { address: '10.65.0.1/24', address6: 'fd65::1/64' });
       kernelSide(kernel);
       seen.push('open');
       return {
         link: ours,
-        kernelSide: '10.65.0.1/24',
+        kernelSides: ['10.65.0.1/24', 'fd65::1/64'],
+        isPrivate: false,
         close() {
           seen.push('close');
           kernel.close();
@@ -157,7 +174,7 @@ describe('withHost', () => {
       stack.listen({ port: 80 });
       stack.udp({ port: 53 });
       const [sockets] = await askRunning({}, 'sockets');
-      assert.equal(sockets?.heading, `# test, process ${process.pid}, fake0 with 10.65.0.2/24`);
+      assert.equal(sockets?.heading, `# test, process ${process.pid}, fake0 with 10.65.0.2/24 fd65::2/64`);
       assert.deepEqual(
         [...(sockets?.answer.tcp ?? []), ...(sockets?.answer.udp ?? [])].map(({ state, local }) => [
           state,

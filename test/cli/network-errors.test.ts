@@ -15,7 +15,9 @@ const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] = [
   ['flood', '10.65.0.1', '7'],
   ['sink', '7'],
   ['ping', '10.65.0.1'],
+  ['ping6', 'fd65::1'],
   ['traceroute', '10.65.0.1'],
+  ['traceroute6', 'fd65::1'],
 ];
 
 let folder = '';
@@ -33,7 +35,24 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [['serve', '.', '--address', '10.65.0.300/24'], 2, /Not an address with its prefix/],
   [['serve', '.', '--address', '10.65.0.2/33'], 2, /Not an address with its prefix/],
   [['serve', '.', '--address', '10.65.0.2/4'], 2, /A prefix has 8 to 31 bits/],
-  [['serve', '.', '--address', 'fd65::2/64'], 2, /IPv6 is not there yet/],
+  [['serve', '.', '--address', 'fd65::2/7'], 2, /A prefix has 8 to 127 bits/],
+  [['serve', '.', '--address', 'fd65::2%tap0/64'], 2, /Not an address with its prefix/],
+  [['serve', '.', '--address', '::ffff:10.65.0.2/112'], 2, /Not the address of a host/],
+  [['serve', '.', '--address', 'fd65::/64'], 2, /fd65::\/64 is a network, not one of a host/],
+  [['serve', '.', '--address', '10.65.0.2/24,fd65::2'], 2, /Not an address with its prefix/],
+  [['serve', '.', '--address', 'fd65::2/64', '--mtu', '1279'], 2, /IPv6 needs an MTU of at least 1280/],
+  [['serve', '.', '--slaac', '--mtu', '576'], 2, /IPv6 needs an MTU of at least 1280/],
+  [
+    ['serve', '.', '--address', '10.65.0.2/24', '--gateway', 'fe80::1'],
+    2,
+    /the gateway fe80::1 is of no use: this stack has no IPv6 address/,
+  ],
+  [
+    ['serve', '.', '--address', 'fd65::2/64', '--gateway', 'fd66::1'],
+    2,
+    /is not in the network of fd65::2\/64/,
+  ],
+  [['serve', '.', '--gateway', '10.65.0.1,10.65.0.7'], 2, /one gateway for each of IPv4 and IPv6/],
   [['serve', '.', '--address', '224.0.0.1/24'], 2, /Not the address of a host/],
   [['serve', '.', '--address', '10.65.0.0/24'], 2, /10\.65\.0\.0\/24 is a network or a broadcast address/],
   [['serve', '.', '--address', '10.65.0.255/24'], 2, /is a network or a broadcast address/],
@@ -41,7 +60,7 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [
     ['serve', '.', '--gateway', '10.66.0.1'],
     2,
-    /gateway 10\.66\.0\.1 is not in the network of 10\.65\.0\.2\/24/,
+    /gateway 10\.66\.0\.1 is not in the network of 10\.65\.0\.2\/24$/m,
   ],
   [['serve', '.', '--gateway', '10.65.0.2'], 2, /is this stack's own address/],
   [['serve', '.', '--gateway', 'nope'], 2, /Not an IP address/],
@@ -57,7 +76,8 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [['get'], 2, /missing required argument 'url'/],
   [['get', 'http://example.org/'], 6, /cannot find the host 'example\.org': names are not looked up yet/],
   [['get', 'https://10.65.0.1/'], 1, /https:\/\/ is not there yet/],
-  [['get', 'http://[::1]/'], 1, /IPv6 is not there yet/],
+  [['get', 'http://[fe80::1%]/'], 3, /is not a URL/],
+  [['get', 'http://[fd65::1/'], 3, /is not a URL/],
   [['get', 'http://10.65.0.1:99999/'], 3, /is not a URL/],
   [['get', '10.65.0.1', '--header', 'nope'], 2, /Not a field/],
   [['get', '10.65.0.1', '--range', 'x'], 2, /Not a range of bytes/],
@@ -73,15 +93,22 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [['sink', 'x'], 2, /Not a number from 1 to 65535/],
   [['ping'], 2, /missing required argument 'host'/],
   [['ping', 'example.org'], 2, /names are not looked up/],
-  [['ping', '::1'], 2, /IPv6 is not there yet/],
+  [['ping', '-4', 'fd65::1'], 2, /'fd65::1' is not an IPv4 address/],
+  [['ping', '-6', '10.65.0.1'], 2, /'10\.65\.0\.1' is not an IPv6 address/],
+  [['ping', '-4', '-6', '10.65.0.1'], 2, /cannot be used with/],
+  [['ping6', '10.65.0.1'], 2, /'10\.65\.0\.1' is not an IPv6 address/],
+  [['ping', 'fd65::1%'], 2, /names are not looked up/],
+  [['ping', '-s', '65528', 'fd65::1'], 2, /Not a number from 0 to 65527/],
   [['ping', '10.65.0.1', '10.65.0.3'], 2, /too many arguments/],
   [['ping', '-c', '0', '10.65.0.1'], 2, /Not a number from 1 to/],
   [['ping', '-i', 'x', '10.65.0.1'], 2, /Not a number of seconds/],
-  [['ping', '-s', '65508', '10.65.0.1'], 2, /Not a number from 0 to 65507/],
+  [['ping', '-s', '65508', '10.65.0.1'], 2, /--size 65508 is more than a packet holds: 65507 bytes/],
   [['ping', '-t', '256', '10.65.0.1'], 2, /Not a number from 1 to 255/],
   [['ping', '-M', 'maybe', '10.65.0.1'], 2, /Allowed choices are do, want, dont/],
   [['traceroute'], 2, /missing required argument 'host'/],
   [['traceroute', '10.65.0.1', '27'], 2, /Not a number from 28 to 65535/],
+  [['traceroute', 'fd65::1', '47'], 2, /47 bytes are less than the headers: 48/],
+  [['traceroute6', '10.65.0.1'], 2, /'10\.65\.0\.1' is not an IPv6 address/],
   [['traceroute', '-q', '11', '10.65.0.1'], 2, /Not a number from 1 to 10/],
   [['traceroute', '-w', '5,x', '10.65.0.1'], 2, /Not seconds, or seconds and two factors/],
   [['traceroute', '-f', '9', '-m', '8', '10.65.0.1'], 2, /--first-hop 9 is behind --max-hops 8/],
@@ -106,7 +133,17 @@ test('each command has help with examples and its exit statuses', () => {
   }
   for (const [name] of COMMANDS) {
     const { out } = ethertype('help', name);
-    for (const option of ['--tap', '--address', '--gateway', '--mtu', '--mac', '--tun', '--trace', '--write'])
+    for (const option of [
+      '--tap',
+      '--address',
+      '--slaac',
+      '--gateway',
+      '--mtu',
+      '--mac',
+      '--tun',
+      '--trace',
+      '--write',
+    ])
       assert.ok(out.includes(`${option} `), `${name} ${option}`);
   }
 });

@@ -18,6 +18,8 @@ import { enterNewNetwork } from './network.ts';
 /** Our stack's address by default, and the kernel's on the other side. */
 export const HOST = '10.65.0.2';
 export const KERNEL = '10.65.0.1';
+export const HOST6 = 'fd65::2';
+export const KERNEL6 = 'fd65::1';
 
 /** How long the tests of one command may take, in milliseconds. */
 export const TIMEOUT_MS = 180_000;

@@ -28,7 +28,10 @@ describe('ethertype get on a TAP device', { skip, timeout: TIMEOUT_MS }, () => {
     const whole = await bench.run('get', `${base}/a?b`);
     assert.equal(whole.status, 0);
     assert.ok(whole.bytes.equals(content));
-    assert.match(whole.err, /^This stack is 10\.65\.0\.2 ; kernel side tap0 10\.65\.0\.1\/24\n$/);
+    assert.match(
+      whole.err,
+      /^This stack is 10\.65\.0\.2 fd65::2 ; kernel side tap0 10\.65\.0\.1\/24 fd65::1\/64\n$/,
+    );
     const path = join(bench.folder, 'out.bin');
     assert.equal((await bench.run('get', `${base}/`, '-o', path, '-q')).err, '');
     assert.ok(readFileSync(path).equals(content));

@@ -22,7 +22,7 @@ describe('a running ethertype on a TAP device', { skip, timeout: TIMEOUT_MS }, (
       ss.out,
       /\nESTAB +0 +0 +10\.65\.0\.2:80 +10\.65\.0\.1:\d+\n\t ts sack cubic wscale:\d+,\d+ rto:/,
     );
-    assert.match((await bench.run('ss', '-l')).out, /\ntcp +LISTEN +0 +511 +0\.0\.0\.0:80 /);
+    assert.match((await bench.run('ss', '-l')).out, /\ntcp +LISTEN +0 +511 +\*:80 +\*:\*/);
     const json = JSON.parse((await bench.run('ss', '-t', '--json')).out);
     assert.deepEqual([json.device, json.sockets.length], ['tap0', 1]);
     const counters = await bench.run('netstat', '-s');
@@ -31,7 +31,7 @@ describe('a running ethertype on a TAP device', { skip, timeout: TIMEOUT_MS }, (
     const both = await bench.run('ss', '-l');
     assert.match(
       both.out,
-      /^# serve, process \d+, tap0 with 10\.65\.0\.2\/24\n[^#]*# sink, process \d+, tap1 with /,
+      /^# serve, process \d+, tap0 with 10\.65\.0\.2\/24 fd65::2\/64\n[^#]*# sink, process \d+, tap1 with /,
     );
     assert.doesNotMatch((await bench.run('ss', '-l', '--tap', 'tap1')).out, /#|:80/);
     socket.destroy();
@@ -60,10 +60,10 @@ describe('a running ethertype on a TAP device', { skip, timeout: TIMEOUT_MS }, (
     const ended = await command.end('SIGINT');
     const time = String.raw`\d\d:\d\d:\d\d\.\d{6}`;
     for (const line of [
-      String.raw`httpd: accept4\(3, \{sa_family=AF_INET, sin_port=htons\(\d+\), sin_addr=inet_addr\("10\.65\.0\.1"\)\}`,
+      String.raw`httpd: accept4\(3, \{sa_family=AF_INET6, sin6_port=htons\(\d+\), .*"::ffff:10\.65\.0\.1"`,
       String.raw`10\.65\.0\.2:80 > 10\.65\.0\.1:\d+: LISTEN -> SYN_RCVD \(receive SYN\)`,
       String.raw`IP 10\.65\.0\.1\.\d+ > 10\.65\.0\.2\.80: Flags \[S\], seq \d+, win \d+, options \[mss 1460,`,
-      String.raw`accept queue of 0\.0\.0\.0:80: 1 of 512`,
+      String.raw`accept queue of \[::\]:80: 1 of 512`,
       'ARP, Request who-has 10.65.0.2 tell 10.65.0.1, length 28',
     ])
       assert.match(ended.err, new RegExp(`^${time} ${line}`, 'm'));
@@ -91,7 +91,7 @@ describe('a running ethertype on a TAP device', { skip, timeout: TIMEOUT_MS }, (
     ].join('\n');
     const ended = runProgram('unshare', '--mount', 'sh', '-c', script);
     assert.match(ended.out, /^hello/);
-    assert.match(ended.out, /LISTEN 0 +511 +0\.0\.0\.0:80/);
+    assert.match(ended.out, /LISTEN 0 +511 +\*:80/);
     assert.match(ended.err, /Reach it at http:\/\/10\.65\.0\.2\//);
     assert.equal(ended.status, 0, ended.err);
   });

@@ -3,7 +3,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { findInterface } from '../../src/node/linux/netdev.ts';
-import { bytesOf, CommandBench, curl, HOST, ip, KERNEL, TIMEOUT_MS } from './command-bench.ts';
+import {
+  bytesOf,
+  CommandBench,
+  curl,
+  HOST,
+  HOST6,
+  ip,
+  KERNEL,
+  KERNEL6,
+  TIMEOUT_MS,
+} from './command-bench.ts';
 import { runProgram } from './command-process.ts';
 import { cannotRun } from './network.ts';
 
@@ -15,7 +25,10 @@ describe('ethertype serve on a TAP device', { skip, timeout: TIMEOUT_MS }, () =>
   it('says how to reach it; curl fetches files, ranges and heads, over one connection', async () => {
     const content = bytesOf(3_000_000);
     const command = await bench.start('serve', bench.file('big.bin', content)).ready();
-    assert.equal(command.err, `Reach it at http://${HOST}/ ; kernel side tap0 ${KERNEL}/24\n`);
+    assert.equal(
+      command.err,
+      `Reach it at http://${HOST}/ or http://[${HOST6}]/ ; kernel side tap0 ${KERNEL}/24 ${KERNEL6}/64\n`,
+    );
     const url = `http://${HOST}/big.bin`;
     assert.ok(curl(url).bytes.equals(content));
     assert.ok(curl('-r', '1000-1999', url).bytes.equals(content.subarray(1000, 2000)));
@@ -134,7 +147,10 @@ describe('ethertype serve on a TAP device', { skip, timeout: TIMEOUT_MS }, () =>
     const www = bench.file('index.html', 'hello');
     const command = bench.startIn(prefix, 'serve', www, '--interface', 'veth1');
     await command.ready();
-    assert.equal(command.err, `Reach it at http://${HOST}/ ; on veth1, for others there\n`);
+    assert.equal(
+      command.err,
+      `Reach it at http://${HOST}/ or http://[${HOST6}]/ ; on veth1, for others there\n`,
+    );
     assert.equal(curl(`http://${HOST}/`).out, 'hello');
     assert.equal((await command.end('SIGINT')).status, 0);
   });

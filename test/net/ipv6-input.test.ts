@@ -236,6 +236,22 @@ test('an error is at most 1280 bytes long and never more than some a second to o
   assert.equal(host.host.mib.Icmp6.OutRateLimitHost, 20 - sent.length);
 });
 
+test('“packet too big” about an echo reply is believed if the reply was', () => {
+  const { host, link } = receiver();
+  const tooBig = (quotedType: number, length: number): void => {
+    const quoted = icmp6(quotedType, 0, 0, new Uint8Array(length));
+    const mine = ipv6({ source: 'fd00::1', destination: 'fd00::2', protocol: 58, data: quoted });
+    link.inject(frame6(ipv6({ protocol: 58, data: icmp6(2, 0, 1300, mine) })));
+    host.run();
+  };
+  const mtu = (): number => host.route('fd00::2').mtu;
+  tooBig(128, 1400);
+  tooBig(129, 1000);
+  assert.equal(mtu(), 1500);
+  tooBig(129, 1400);
+  assert.equal(mtu(), 1300);
+});
+
 test('errors about our packets reach the transport that sent them; about others’ they do not', () => {
   const { host, link } = receiver();
   const mine = ipv6({ source: 'fd00::1', destination: 'fd00::2', data: 'transport' });

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { IpAddress } from '../../wire/address.ts';
-import { addHostOptions, type HostOptions, parseHost, parseInteger, parsePort } from '../host/options.ts';
+import { parseHost, parseInteger, parsePort } from '../host/arguments.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { print } from '../output.ts';
 import { parseBytes } from '../units.ts';
@@ -44,7 +44,7 @@ export function floodCommand(): Command {
 Examples:
   $ nc -l 5001 > /dev/null &
   $ sudo npx ethertype flood 10.65.0.1 5001 --seconds 5
-  $ sudo npx ethertype flood 10.65.0.1 5001 --bytes 1G --parallel 4 --json
+  $ sudo npx ethertype flood fd65::1 5001 --bytes 1G --parallel 4 --json
 
 Exit status: 0 when all was sent and acknowledged, 1 when a connection could not be made or broke, 2 for a wrong
 command line.`,
@@ -52,11 +52,11 @@ command line.`,
     .action(flood);
 }
 
-async function flood(address: IpAddress, port: number, options: FloodOptions): Promise<void> {
+async function flood(peer: string, port: number, options: FloodOptions): Promise<void> {
   await withHost(options, { name: 'flood', lastWords: true }, async host => {
     const { runFlood } = await import('./flood.ts');
     await runFlood(host, {
-      address: String(address),
+      address: await host.lookup(peer),
       port,
       seconds: options.bytes === undefined ? options.seconds : null,
       bytes: options.bytes ?? null,

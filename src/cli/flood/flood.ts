@@ -6,12 +6,13 @@ import { strerror } from '../../base/errno.ts';
 import { Pattern, PIECE_MAX } from '../../sim/pattern.ts';
 import { hostPort } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { AF_INET, SHUT_WR, SIOCOUTQ, SOCK_STREAM } from '../../socket/constants.ts';
+import { SHUT_WR, SIOCOUTQ, SOCK_STREAM } from '../../socket/constants.ts';
 import { out } from '../../socket/sockaddr.ts';
 import { check } from '../check.ts';
 import { Failure } from '../failure.ts';
 import { pause } from '../host/lifetime.ts';
 import type { CommandHost } from '../host/with-host.ts';
+import { openSocketTo } from '../sockets.ts';
 import { Meter, type Metered } from './meter.ts';
 import { tcpInfoOf } from './tcp-info.ts';
 
@@ -61,7 +62,7 @@ export async function runFlood(
 }
 
 async function connect(sys: Sys, { address, port }: FloodSettings): Promise<number> {
-  const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM, 0));
+  const fd = openSocketTo(sys, address, SOCK_STREAM);
   const result = await sys.wait.connect(fd, { address, port });
   if (result < 0) throw new Failure(`cannot connect to ${hostPort(address, port)}: ${strerror(result)}`);
   return fd;

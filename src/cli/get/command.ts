@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { addHostOptions, type HostOptions, parseInteger } from '../host/options.ts';
+import { parseInteger } from '../host/arguments.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { type Target, targetOf } from './target.ts';
 
@@ -45,6 +46,7 @@ export function getCommand(): Command {
       `
 Examples:
   $ sudo npx ethertype get http://10.65.0.1:8000/ -v
+  $ sudo npx ethertype get http://[fd65::1]:8000/
   $ sudo npx ethertype get http://10.65.0.1/big.iso -o big.iso --write get.pcap
 
 Exit status, as curl's: 0 when all went well, 1 when it is no http URL or there is no device, 2 for a wrong
@@ -59,7 +61,7 @@ async function get(url: string, options: GetOptions): Promise<void> {
   const target: Target = targetOf(url);
   await withHost(options, { name: 'get' }, async host => {
     const { fetchUrl } = await import('./fetch.ts');
-    await fetchUrl(host.stack, target, options);
+    await fetchUrl(host.stack, { ...target, address: await host.lookup(target.address) }, options);
   });
 }
 

@@ -8,16 +8,16 @@ import { VERSION } from '../../base/version.ts';
 import { HttpClient, type HttpResponse } from '../../http/client.ts';
 import { fdStream } from '../../http/fd-stream.ts';
 import { HttpError } from '../../http/status.ts';
-import { SocketError } from '../../socket/api/errors.ts';
+import { hostPort, SocketError } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { AF_INET, IPPROTO_TCP, SOCK_STREAM } from '../../socket/constants.ts';
+import { SOCK_STREAM } from '../../socket/constants.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { formatCurl, formatCurlFailure } from '../../view/curl.ts';
-import { check } from '../check.ts';
 import { Failure, failureOf } from '../failure.ts';
 import { Progress } from '../host/progress.ts';
 import { OutputClosed, say } from '../output.ts';
 import { writeOut } from '../output-async.ts';
+import { openSocketTo } from '../sockets.ts';
 import type { GetSettings } from './command.ts';
 import * as exit from './exit.ts';
 import type { Target } from './target.ts';
@@ -51,7 +51,7 @@ class Fetch {
     this.sys = stack.sys.as('get');
     this.target = target;
     this.settings = settings;
-    this.where = `${target.address}:${target.port}`;
+    this.where = hostPort(target.address, target.port);
     if (settings.maxTime !== undefined) this.timeOutAfter(settings.maxTime);
   }
 
@@ -90,7 +90,7 @@ class Fetch {
     const { address, port } = target;
     if (settings.verbose === true) say(`*   Trying ${this.where}...`);
     const timer = settings.connectTimeout === undefined ? null : this.timeOutAfter(settings.connectTimeout);
-    this.fd = check('socket', sys.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+    this.fd = openSocketTo(sys, address, SOCK_STREAM);
     const result = await sys.wait.connect(this.fd, { address, port }, { signal: this.late.signal });
     if (timer !== null) clearTimeout(timer);
     if (result === -EINTR || this.late.signal.aborted) throw new Error('too late');

@@ -1,13 +1,15 @@
 import type { Env } from '../../core/env.ts';
 import type { Link } from '../../core/link.ts';
 import type { Note } from './note.ts';
-import type { HostPlan } from './options.ts';
+import type { HostPlan } from './plan.ts';
 
 /** The open device between this stack and the kernel. */
 export interface Device {
   readonly link: Link;
-  /** The kernel's side of it, '10.65.0.1/24'; null when the kernel has no address there, or none that we know. */
-  readonly kernelSide: string | null;
+  /** The kernel's side of it, '10.65.0.1/24' in each network; empty when it has no address there that we know. */
+  readonly kernelSides: readonly string[];
+  /** Nobody but the kernel is on the link: no address can be another's. */
+  readonly isPrivate: boolean;
   /** Closes the link, unless the stack has done so, and undoes what was made for it. Must not wait. */
   close(): void;
 }

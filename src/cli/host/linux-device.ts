@@ -15,10 +15,13 @@ import {
 } from '../../node/linux/netdev.ts';
 import { openPacketSocket } from '../../node/linux/packet-socket.ts';
 import { openTap } from '../../node/linux/tap.ts';
+import { AF_INET6 } from '../../wire/address.ts';
 import { EXIT_FAILURE, Failure } from '../failure.ts';
+import { cidrText } from './addresses.ts';
 import type { Device, DeviceContext } from './device.ts';
+import { kernelHasIpv6 } from './kernel-ipv6.ts';
 import type { Note } from './note.ts';
-import type { HostPlan } from './options.ts';
+import type { HostPlan } from './plan.ts';
 import { networkNamespace, nextName } from './register.ts';
 
 /** Opens the device, gives the kernel's side its address and puts it up. Throws a Failure. */
@@ -45,13 +48,14 @@ function open(plan: HostPlan, context: DeviceContext): Device {
   });
   try {
     const existed = before.some(each => each.name === name);
-    const { kernelSide, added } = configure(plan);
+    const { kernelSides, added } = configure(plan);
     // What we made ourselves goes away with the link.
-    const undone = existed && added ? [kernelSide] : [];
+    const undone = existed ? added : [];
     if (undone.length > 0) context.note({ network: networkNamespace(), device: name, addresses: undone });
     return {
       link,
-      kernelSide,
+      kernelSides,
+      isPrivate: !existed,
       close() {
         link.close();
         for (const address of undone) removeAddress(name, address);
@@ -66,19 +70,35 @@ function open(plan: HostPlan, context: DeviceContext): Device {
 /** A host of its own on the interface's network: nothing is made, so nothing is to be undone. */
 function openInterface({ device, mac }: HostPlan, { env }: DeviceContext): Device {
   const link = openPacketSocket({ device, env, ...(mac === null ? {} : { mac }) });
-  return { link, kernelSide: null, close: () => link.close() };
+  return { link, kernelSides: [], isPrivate: false, close: () => link.close() };
 }
 
-/** Puts the kernel's side up and sees that it has an address in our network; returns it. */
-function configure(plan: HostPlan): { kernelSide: string; added: boolean } {
-  const { device, address, prefixLength, kernelAddress } = plan;
+/** Puts the kernel's side up and sees that it has an address in each network of ours; which, and which are new. */
+function configure({ device, kernelAddresses }: HostPlan): { kernelSides: string[]; added: string[] } {
   const kernel = findInterface(device);
+  if (kernelAddresses.some(({ address }) => address.family === AF_INET6) && !kernelHasIpv6(device))
+    throw new Failure(
+      `the kernel does not speak IPv6 on ${device}: sysctl net.ipv6.conf.${device}.disable_ipv6=0, ` +
+        'or an IPv4 --address alone',
+    );
   if (!kernel.up) setUp(device);
-  const present = kernel.addresses.find(each => each.address.inPrefix(address, prefixLength));
-  if (present !== undefined) return { kernelSide: cidrText(present), added: false };
-  const kernelSide = `${kernelAddress}/${prefixLength}`;
-  addAddress(device, kernelSide);
-  return { kernelSide, added: true };
+  const kernelSides: string[] = [];
+  const added: string[] = [];
+  for (const side of kernelAddresses) {
+    const present = kernel.addresses.find(each => isSide(each, side));
+    kernelSides.push(cidrText(present ?? side));
+    if (present !== undefined) continue;
+    added.push(cidrText(side));
+    addAddress(device, cidrText(side));
+  }
+  return { kernelSides, added };
+}
+
+/** Whether an address of the kernel's serves as well as the one it would get. A link-local gateway is just that one. */
+function isSide({ address }: InterfaceAddress, side: InterfaceAddress): boolean {
+  return side.address.isLinkLocal
+    ? address.equals(side.address)
+    : address.inPrefix(side.address, side.prefixLength);
 }
 
 /**
@@ -86,17 +106,21 @@ function configure(plan: HostPlan): { kernelSide: string; added: boolean } {
  * the same network would get nothing.
  */
 function refuseTaken(plan: HostPlan, interfaces: readonly NetworkInterface[]): void {
-  const { device, address, prefixLength, mode } = plan;
-  for (const { name, addresses } of interfaces) {
-    for (const theirs of addresses) {
-      if (theirs.address.equals(address))
+  const { device, mode } = plan;
+  for (const own of plan.addresses) {
+    const { address, prefixLength } = own;
+    for (const { name, addresses } of interfaces) {
+      // A link-local address is another one on another link.
+      if (address.isLinkLocal && name !== device) continue;
+      if (addresses.some(theirs => theirs.address.equals(address)))
         throw new Failure(`${address} is the kernel's own address, on ${name}: take another --address`);
-      if (mode === 'packet') continue;
-      const same = theirs.prefixLength === prefixLength && theirs.address.inPrefix(address, prefixLength);
-      if (same && name !== device)
+      if (mode === 'packet' || name === device) continue;
+      const same = addresses.find(
+        theirs => theirs.prefixLength === prefixLength && theirs.address.inPrefix(address, prefixLength),
+      );
+      if (same !== undefined)
         throw new Failure(
-          `the network of ${address}/${prefixLength} is on ${name} already (${cidrText(theirs)}): ` +
-            'take another --address',
+          `the network of ${cidrText(own)} is on ${name} already (${cidrText(same)}): take another --address`,
         );
     }
   }
@@ -115,10 +139,6 @@ function undoLeft(left: readonly Note[]): void {
       }
     }
   }
-}
-
-function cidrText({ address, prefixLength }: InterfaceAddress): string {
-  return `${address}/${prefixLength}`;
 }
 
 /** One line for the user, with what can be done about it. */

@@ -1,13 +1,16 @@
+import type { Netif } from '../../net/netif.ts';
 import { nodeEnv } from '../../node/env.ts';
 import { Stack } from '../../stack/stack.ts';
 import { TcpEndpoint } from '../../transport/tcp-endpoint.ts';
-import { Failure } from '../failure.ts';
 import { LineWriter, say } from '../output.ts';
+import { ownAddresses } from './addresses.ts';
 import { captureTo } from './capture-file.ts';
+import { attach, configure } from './configure.ts';
 import type { Device } from './device.ts';
 import { type Lifetime, pause } from './lifetime.ts';
 import { openLinuxDevice } from './linux-device.ts';
-import type { HostPlan } from './options.ts';
+import { lookup } from './lookup.ts';
+import type { HostPlan } from './plan.ts';
 import { register } from './register.ts';
 import { liveTraces } from './traces.ts';
 import type { CommandHost, HostSetup } from './with-host.ts';
@@ -23,47 +26,45 @@ export async function openHost(plan: HostPlan, setup: HostSetup, life: Lifetime)
   const { left, note } = registration;
   const device = (setup.open ?? openLinuxDevice)(plan, { env, left, note });
   life.onEnd(() => device.close());
-  const stack = new Stack({ env, name: setup.name });
+  // Where nobody else can be, nobody is asked: an IPv6 address can be used at once.
+  const sysctl = device.isPrivate ? { dad_transmits: 0 } : {};
+  const stack = new Stack({ env, name: setup.name, sysctl });
   life.onEnd(() => stack.close());
   const lines = new LineWriter(2, closed => life.end(closed));
   life.onEnd(() => lines.flush());
   stack.trace = liveTraces(plan.traces, line => lines.line(line));
-  attach(stack, capture === null ? device : { ...device, link: capture.tap(device.link, env) }, plan);
+  const link = capture === null ? device.link : capture.tap(device.link, env);
+  const netif = attach(stack, link, plan, life);
   await registration.serve(stack);
+  await life.run(configure(stack, netif, plan), false);
   let announced = plan.quiet;
   const announce = (): void => {
-    if (!announced) say(reachLine(plan, setup, device));
+    if (!announced) say(reachLine(plan, setup, device, netif));
     announced = true;
   };
   if (setup.reach === undefined) announce();
   return {
     stack,
     env,
-    plan,
-    address: String(plan.address),
-    kernelSide: device.kernelSide,
     signal: life.signal,
     announce,
+    lookup: async host => lookup(host, netif),
     end: reason => life.end(reason),
   };
 }
 
-function attach(stack: Stack, device: Device, plan: HostPlan): void {
-  const { address, prefixLength, gateway } = plan;
-  const options = { address: `${address}/${prefixLength}` };
-  const result = stack.attach(
-    device.link,
-    gateway === null ? options : { ...options, gateway: String(gateway) },
-  );
-  if (result < 0) throw new Failure(`cannot use ${options.address} with the gateway ${gateway}`);
-}
-
-function reachLine(plan: HostPlan, setup: HostSetup, device: Device): string {
-  const address = String(plan.address);
-  const side = device.kernelSide === null ? '' : ` ${device.kernelSide}`;
+/** 'Reach it at http://10.65.0.2/ or http://[fd65::2]/ ; kernel side tap0 10.65.0.1/24 fd65::1/64' */
+function reachLine(plan: HostPlan, setup: HostSetup, device: Device, netif: Netif): string {
+  const { reach } = setup;
+  const addresses = ownAddresses(netif).map(({ address }) => address.withZone(0));
   const where =
-    plan.mode === 'packet' ? `on ${plan.device}, for others there` : `kernel side ${plan.device}${side}`;
-  const what = setup.reach === undefined ? `This stack is ${address}` : `Reach it at ${setup.reach(address)}`;
+    plan.mode === 'packet'
+      ? `on ${plan.device}, for others there`
+      : ['kernel side', plan.device, ...device.kernelSides].join(' ');
+  const what =
+    reach === undefined
+      ? `This stack is ${addresses.join(' ')}`
+      : `Reach it at ${addresses.map(reach).join(' or ')}`;
   return `${what} ; ${where}`;
 }
 

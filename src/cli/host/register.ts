@@ -11,8 +11,9 @@ import { datagramRows } from '../../stack/sockets.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { Failure } from '../failure.ts';
 import { say } from '../output.ts';
+import { cidrText, ownAddresses } from './addresses.ts';
 import { type Note, parseNote } from './note.ts';
-import type { HostPlan } from './options.ts';
+import type { HostPlan } from './plan.ts';
 
 /** A stack's entry among the running ones. */
 export interface Registration {
@@ -63,7 +64,7 @@ export async function register(plan: HostPlan, name: string): Promise<Registrati
           pid: process.pid,
           name,
           device: plan.device,
-          address: `${plan.address}/${plan.prefixLength}`,
+          address: ownAddresses(stack.ip.netif(plan.device)).map(cidrText).join(' '),
           network: networkNamespace(),
         }),
         sockets: () => ({ tcp: stack.sockets(), udp: datagramRows(stack.udpLayer) }),

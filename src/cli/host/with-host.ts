@@ -4,23 +4,23 @@
  */
 import type { Env } from '../../core/env.ts';
 import type { Stack } from '../../stack/stack.ts';
+import type { IpAddress } from '../../wire/address.ts';
 import type { OpenDevice } from './device.ts';
+import { kernelHasIpv6 } from './kernel-ipv6.ts';
 import { Lifetime } from './lifetime.ts';
-import { type HostOptions, type HostPlan, planOf } from './options.ts';
+import type { HostOptions } from './options.ts';
+import { planOf } from './plan.ts';
 
 /** What a command has to work with. */
 export interface CommandHost {
   readonly stack: Stack;
   readonly env: Env;
-  readonly plan: HostPlan;
-  /** The address of this stack, '10.65.0.2'. */
-  readonly address: string;
-  /** The kernel's side of the device, '10.65.0.1/24'; null when it has none. */
-  readonly kernelSide: string | null;
   /** Aborts when the command is to end (Ctrl-C): it may then say its last words and return. */
   readonly signal: AbortSignal;
   /** Says how the stack can be reached: of a server, once it listens. Said once. */
   announce(): void;
+  /** The address of a host, with its zone if it needs one: 'fe80::1%tap0'. Rejects with a Failure. */
+  lookup(host: string): Promise<string>;
   /** Ends the command from outside of its promise, as a closed output does. */
   end(reason: unknown): void;
 }
@@ -30,10 +30,10 @@ export interface HostSetup {
   /** Its name, as others see it: 'serve'. */
   readonly name: string;
   /**
-   * Of a server: what to tell the user to reach, 'http://10.65.0.2/', when it calls `announce`. Else the addresses are
-   * said at once.
+   * Of a server: what to tell the user to reach of each address, 'http://10.65.0.2/', when it calls `announce`. Else
+   * the addresses are said at once.
    */
-  readonly reach?: (address: string) => string;
+  readonly reach?: (address: IpAddress) => string;
   /** Whether the command returns by itself, soon, once the signal has aborted. Default: it is not waited for. */
   readonly lastWords?: boolean;
   /** What opens the device; the Linux drivers when not given. */
@@ -50,7 +50,7 @@ export async function withHost<T>(
   setup: HostSetup,
   command: (host: CommandHost) => Promise<T>,
 ): Promise<T> {
-  const plan = planOf(options);
+  const plan = planOf(options, kernelHasIpv6);
   // Loaded only now: complaints about the command line come at once.
   const { openHost, leave } = await import('./open-host.ts');
   const life = new Lifetime();

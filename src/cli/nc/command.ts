@@ -1,7 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { IpAddress } from '../../wire/address.ts';
 import { EXIT_USAGE, Failure } from '../failure.ts';
-import { addHostOptions, type HostOptions, parseHost, parseInteger, parsePort } from '../host/options.ts';
+import { parseHost, parseInteger, parsePort } from '../host/arguments.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import type { NcSettings } from './nc.ts';
 
@@ -41,6 +42,7 @@ export function ncCommand(): Command {
       `
 Examples:
   $ echo hello | sudo npx ethertype nc 10.65.0.1 7000
+  $ echo hello | sudo npx ethertype nc fd65::1 7000
   $ sudo npx ethertype nc -l 7000 --tap tap1 --address 10.66.0.2/24
 
 Exit status: 0 when both directions were closed, 1 when the connection could not be made or broke, 2 for a wrong
@@ -51,16 +53,20 @@ command line.`,
 
 async function nc(first: string, second: string | undefined, options: NcOptions): Promise<void> {
   const settings = settingsOf(first, second, options);
-  const { port } = settings;
+  const { port, peer } = settings;
   const setup =
-    settings.peer === null
-      ? { name: 'nc', reach: (address: string) => `${address} port ${port}${settings.udp ? ' (UDP)' : ''}` }
+    peer === null
+      ? {
+          name: 'nc',
+          reach: (address: IpAddress) => `${address} port ${port}${settings.udp ? ' (UDP)' : ''}`,
+        }
       : { name: 'nc' };
   await withHost(options, setup, async host => {
     const { runNc, standardInputOutput } = await import('./nc.ts');
+    const known = { ...settings, peer: peer === null ? null : await host.lookup(peer) };
     const streams = standardInputOutput(() => host.announce());
     try {
-      await runNc(host.stack.sys.as('nc'), settings, streams);
+      await runNc(host.stack.sys.as('nc'), known, streams);
     } finally {
       streams.close();
     }
@@ -75,8 +81,7 @@ function settingsOf(first: string, second: string | undefined, options: NcOption
     return { ...common, peer: null, port: argument('port', first, parsePort) };
   }
   if (second === undefined) throw new Failure("missing argument 'port' (see ethertype --help)", EXIT_USAGE);
-  const peer: IpAddress = argument('host', first, parseHost);
-  return { ...common, peer: String(peer), port: argument('port', second, parsePort) };
+  return { ...common, peer: argument('host', first, parseHost), port: argument('port', second, parsePort) };
 }
 
 /** An argument whose meaning depends on an option: commander cannot parse it. */

@@ -5,20 +5,13 @@
 import { EINTR, strerror } from '../../base/errno.ts';
 import { hostPort } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
-import {
-  AF_INET,
-  MSG_PEEK,
-  SHUT_WR,
-  SO_REUSEADDR,
-  SOCK_DGRAM,
-  SOCK_STREAM,
-  SOL_SOCKET,
-} from '../../socket/constants.ts';
+import { MSG_PEEK, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from '../../socket/constants.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
 import { check } from '../check.ts';
 import { Failure } from '../failure.ts';
 import { say } from '../output.ts';
 import { writeOut } from '../output-async.ts';
+import { anyAddress, bindSocket, listenOn, openSocketTo, peerAddress } from '../sockets.ts';
 import { IdleTimer } from './idle-timer.ts';
 
 /** What to connect. */
@@ -87,7 +80,7 @@ async function connect(sys: Sys, settings: NcSettings, idle: IdleTimer): Promise
   const { port, verbose } = settings;
   const address = settings.peer ?? '';
   const type = settings.udp ? SOCK_DGRAM : SOCK_STREAM;
-  const fd = check('socket', sys.socket(AF_INET, type, 0));
+  const fd = openSocketTo(sys, address, type);
   const result = await sys.wait.connect(fd, { address, port }, { signal: idle.signal });
   if (result === -EINTR) throw new Failure(`cannot connect to ${hostPort(address, port)}: no answer in time`);
   if (result < 0) throw new Failure(`cannot connect to ${hostPort(address, port)}: ${strerror(result)}`);
@@ -96,16 +89,13 @@ async function connect(sys: Sys, settings: NcSettings, idle: IdleTimer): Promise
 }
 
 async function acceptOne(sys: Sys, { port, verbose }: NcSettings, user: UserStreams): Promise<number> {
-  const listener = check('socket', sys.socket(AF_INET, SOCK_STREAM, 0));
-  check('setsockopt', sys.setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, 1));
-  check(`cannot listen on port ${port}: bind`, sys.bind(listener, { address: '0.0.0.0', port }));
-  check(`cannot listen on port ${port}: listen`, sys.listen(listener, 1));
+  const listener = listenOn(sys, port, 1);
   user.listening();
-  if (verbose) say(`Listening on 0.0.0.0 ${port}`);
+  if (verbose) say(`Listening on ${anyAddress(sys)} ${port}`);
   const peer = out<Sockaddr>();
   const fd = check('accept', await sys.wait.accept(listener, peer));
   check('close', sys.close(listener));
-  if (verbose) say(`Connection received on ${peer.value?.address} ${peer.value?.port}`);
+  if (verbose) sayReceived(sys, peer.value);
   return fd;
 }
 
@@ -144,16 +134,19 @@ async function runUdp(sys: Sys, settings: NcSettings, user: UserStreams, idle: I
 
 /** Waits for a datagram, without taking it, and connects the socket to whoever sent it. */
 async function firstPeer(sys: Sys, { port, verbose }: NcSettings, user: UserStreams): Promise<number> {
-  const fd = check('socket', sys.socket(AF_INET, SOCK_DGRAM, 0));
-  check(`cannot listen on port ${port}: bind`, sys.bind(fd, { address: '0.0.0.0', port }));
+  const fd = bindSocket(sys, SOCK_DGRAM, port);
   user.listening();
-  if (verbose) say(`Bound on 0.0.0.0 ${port}`);
+  if (verbose) say(`Bound on ${anyAddress(sys)} ${port}`);
   const from = out<Sockaddr>();
   check('recvfrom', await sys.wait.recvfrom(fd, new Uint8Array(1), MSG_PEEK, from));
   if (from.value === null) throw new Failure('recvfrom: no address');
   check('connect', sys.connect(fd, { address: from.value.address, port: from.value.port }));
-  if (verbose) say(`Connection received on ${from.value.address} ${from.value.port}`);
+  if (verbose) sayReceived(sys, from.value);
   return fd;
+}
+
+function sayReceived(sys: Sys, peer: Sockaddr | null): void {
+  if (peer !== null) say(`Connection received on ${peerAddress(sys, peer)} ${peer.port}`);
 }
 
 async function sendDatagrams(sys: Sys, fd: number, user: UserStreams, idle: IdleTimer): Promise<void> {

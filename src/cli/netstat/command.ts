@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { formatNetstat } from '../../view/netstat.ts';
 import { EXIT_USAGE, Failure } from '../failure.ts';
-import { parseInteger } from '../host/options.ts';
+import { parseInteger } from '../host/arguments.ts';
 import { print } from '../output.ts';
 import { askRunning, type Choice } from '../running.ts';
 

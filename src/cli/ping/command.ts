@@ -1,12 +1,14 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { PingOptions } from '../../tools/ping.ts';
-import type { IpAddress } from '../../wire/address.ts';
-import { SilentExit } from '../failure.ts';
-import { addHostOptions, type HostOptions, parseHost, parseInteger } from '../host/options.ts';
+import { AF_INET } from '../../wire/address.ts';
+import { EXIT_USAGE, Failure, SilentExit } from '../failure.ts';
+import { parseHost, parseInteger } from '../host/arguments.ts';
+import { addFamilyOptions, type FamilyOptions, familyOf } from '../host/family.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { parseMicroseconds } from '../units.ts';
 
-interface PingCommandOptions extends HostOptions {
+interface PingCommandOptions extends HostOptions, FamilyOptions {
   readonly count?: number;
   readonly interval?: number;
   readonly size?: number;
@@ -21,13 +23,28 @@ interface PingCommandOptions extends HostOptions {
 }
 
 const COUNT_MAX = 1e12;
-/** The largest IPv4 packet less its header and that of ICMP. */
-const SIZE_MAX = 65507;
+/** The largest packet less the headers: the length of IPv6 does not count its own. */
+const SIZE_MAX_V4 = 65507;
+const SIZE_MAX_V6 = 65527;
 
 /** `ethertype ping`. */
 export function pingCommand(): Command {
-  const command = new Command('ping')
-    .summary('ask a host on a real network for echo replies')
+  const command = new Command('ping').summary('ask a host on a real network for echo replies');
+  return describe(addFamilyOptions(command)).action(ping);
+}
+
+/** `ethertype ping6`: ping -6. */
+export function ping6Command(): Command {
+  const command = new Command('ping6').summary('the same over IPv6');
+  return describe(command).action((target: string, options: PingCommandOptions) =>
+    ping(target, { ...options, ipv6: true }),
+  );
+}
+
+function describe(command: Command): Command {
+  const name = command.name();
+  const host = name === 'ping6' ? 'fd65::1' : '10.65.0.1';
+  command
     .description(
       'Sends ICMP echo requests and prints what comes back, in the lines of iputils. It goes on until Ctrl-C, which ' +
         'prints the statistics, or for as many as -c says.',
@@ -35,7 +52,7 @@ export function pingCommand(): Command {
     .argument('<host>', 'an IP address', parseHost)
     .option('-c, --count <number>', 'end after so many answers', parseInteger(1, COUNT_MAX))
     .option('-i, --interval <seconds>', 'between two requests (default: 1)', parseSeconds)
-    .option('-s, --size <bytes>', 'data in a request (default: 56)', parseInteger(0, SIZE_MAX))
+    .option('-s, --size <bytes>', 'data in a request (default: 56)', parseInteger(0, SIZE_MAX_V6))
     .option('-f, --flood', 'as fast as the answers come: a dot for each request, taken away by its answer')
     .option('-W, --timeout <seconds>', 'how long to wait for the last answers (default: 10)', parseSeconds)
     .option('-w, --deadline <seconds>', 'end after this time, whatever came', parseSeconds)
@@ -57,14 +74,14 @@ export function pingCommand(): Command {
       'after',
       `
 Examples:
-  $ sudo npx ethertype ping 10.65.0.1
-  $ sudo npx ethertype ping -c 3 -s 4000 10.65.0.1 --trace packets
-  $ sudo npx ethertype ping -f -c 1000 -q 10.65.0.1
+  $ sudo npx ethertype ${name} ${host}
+  $ sudo npx ethertype ${name} -c 3 -s 4000 ${host} --trace packets
+  $ sudo npx ethertype ${name} -f -c 1000 -q ${host}
+  $ sudo npx ethertype ${name} fe80::1%eth0 --interface eth0 --slaac
 
 Exit status: 0 when there was an answer, 1 when there was none, 2 for a wrong command line or a request that
 cannot be sent.`,
-    )
-    .action(ping);
+    );
 }
 
 function parseSeconds(text: string): number {
@@ -73,10 +90,13 @@ function parseSeconds(text: string): number {
   return us;
 }
 
-async function ping(target: IpAddress, options: PingCommandOptions): Promise<void> {
+async function ping(target: string, options: PingCommandOptions): Promise<void> {
+  const most = familyOf(target, options) === AF_INET ? SIZE_MAX_V4 : SIZE_MAX_V6;
+  if ((options.size ?? 0) > most)
+    throw new Failure(`--size ${options.size} is more than a packet holds: ${most} bytes`, EXIT_USAGE);
   const status = await withHost(options, { name: 'ping', lastWords: true }, async host => {
     const { runPing } = await import('./ping.ts');
-    return runPing(host, String(target), settingsOf(options), options.quiet === true);
+    return runPing(host, await host.lookup(target), settingsOf(options), options.quiet === true);
   });
   if (status !== 0) throw new SilentExit(status);
 }

@@ -1,7 +1,9 @@
 import { Command } from 'commander';
 import { FolderFiles } from '../../node/files.ts';
+import { formatEndpoint, type IpAddress } from '../../wire/address.ts';
 import { failureOf } from '../failure.ts';
-import { addHostOptions, type HostOptions, parsePort } from '../host/options.ts';
+import { parsePort } from '../host/arguments.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 
 interface ServeOptions extends HostOptions {
@@ -31,6 +33,7 @@ export function serveCommand(): Command {
 Examples:
   $ sudo npx ethertype serve . &
   $ curl http://10.65.0.2/
+  $ curl -g http://[fd65::2]/
   $ sudo npx ethertype serve . --tap tap1 --address 10.66.0.2/24 --port 8080 --trace strace,tcp,packets
 
 Exit status: 0 after Ctrl-C, 1 when it cannot serve, 2 for a wrong command line.`,
@@ -41,7 +44,10 @@ Exit status: 0 after Ctrl-C, 1 when it cannot serve, 2 for a wrong command line.
 async function serve(folder: string, options: ServeOptions): Promise<void> {
   const files = openFolder(folder);
   const { port } = options;
-  const reach = (address: string): string => `http://${address}${port === HTTP_PORT ? '' : `:${port}`}/`;
+  const reach = (address: IpAddress): string => {
+    const endpoint = formatEndpoint(address, port);
+    return `http://${port === HTTP_PORT ? endpoint.slice(0, -`:${port}`.length) : endpoint}/`;
+  };
   await withHost(options, { name: 'serve', reach, lastWords: true }, async host => {
     const { serveFolder } = await import('./serve.ts');
     await serveFolder(host, files, options);

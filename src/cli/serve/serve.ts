@@ -4,14 +4,12 @@ import type { FileStore } from '../../http/files.ts';
 import { type HttpExchange, serveHttp } from '../../http/server.ts';
 import { serveFiles } from '../../http/static.ts';
 import type { AnyStream, ByteStream } from '../../http/stream.ts';
-import { hostPort } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { AF_INET, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../socket/constants.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
-import { check } from '../check.ts';
 import { pause } from '../host/lifetime.ts';
 import type { CommandHost } from '../host/with-host.ts';
 import { LineWriter } from '../output.ts';
+import { listenOn, peerText } from '../sockets.ts';
 
 /** nginx's backlog. */
 const BACKLOG = 511;
@@ -35,13 +33,7 @@ export async function serveFolder(
   settings: ServeSettings,
 ): Promise<void> {
   const sys = host.stack.sys.as('httpd');
-  const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
-  check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
-  check(
-    `cannot listen on port ${settings.port}: bind`,
-    sys.bind(fd, { address: '0.0.0.0', port: settings.port }),
-  );
-  check(`cannot listen on port ${settings.port}: listen`, sys.listen(fd, BACKLOG));
+  const fd = listenOn(sys, settings.port, BACKLOG);
   host.announce();
   const peers = new WeakMap<AnyStream, string>();
   const lines = new LineWriter(1, closed => host.end(closed));
@@ -74,7 +66,7 @@ async function* accepted(
     if (fd < 0 && fd !== -ECONNABORTED) await pause(ACCEPT_PAUSE_MS);
     if (fd < 0) continue;
     const stream = fdStream(sys, fd);
-    if (peer.value !== null) peers.set(stream, hostPort(String(peer.value.address), peer.value.port));
+    peers.set(stream, peerText(sys, peer.value));
     yield stream;
   }
 }

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
-import { addHostOptions, type HostOptions, parseInteger, parsePort } from '../host/options.ts';
+import type { IpAddress } from '../../wire/address.ts';
+import { parseInteger, parsePort } from '../host/arguments.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { print } from '../output.ts';
 
@@ -33,6 +35,7 @@ export function sinkCommand(): Command {
 Examples:
   $ sudo npx ethertype sink 5001 &
   $ head -c 1G /dev/zero | nc -N 10.65.0.2 5001
+  $ head -c 1G /dev/zero | nc -N fd65::2 5001
   $ sudo npx ethertype sink 5001 --check --once
 
 Exit status: 0 after Ctrl-C, or with --once at the end; 1 when it cannot listen, or --check found a wrong byte, 2 for
@@ -42,7 +45,7 @@ a wrong command line.`,
 }
 
 async function sink(port: number, options: SinkOptions): Promise<void> {
-  const reach = (address: string): string => `${address} port ${port}`;
+  const reach = (address: IpAddress): string => `${address} port ${port}`;
   await withHost(options, { name: 'sink', reach, lastWords: true }, async host => {
     const { runSink } = await import('./sink.ts');
     await runSink(host, {

@@ -4,15 +4,14 @@
  */
 import { EINTR } from '../../base/errno.ts';
 import { Pattern, PIECE_MAX } from '../../sim/pattern.ts';
-import { hostPort } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../socket/constants.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
 import { check } from '../check.ts';
 import { Failure } from '../failure.ts';
 import { Meter, type Metered } from '../flood/meter.ts';
 import type { CommandHost } from '../host/with-host.ts';
 import { say } from '../output.ts';
+import { listenOn, peerText } from '../sockets.ts';
 
 /** What to receive. */
 export interface SinkSettings {
@@ -38,10 +37,7 @@ export async function runSink(
 ): Promise<void> {
   const sys = host.stack.sys.as('sink');
   const { port } = settings;
-  const listener = check('socket', sys.socket(AF_INET, SOCK_STREAM, 0));
-  check('setsockopt', sys.setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, 1));
-  check(`cannot listen on port ${port}: bind`, sys.bind(listener, { address: '0.0.0.0', port }));
-  check(`cannot listen on port ${port}: listen`, sys.listen(listener, BACKLOG));
+  const listener = listenOn(sys, port, BACKLOG);
   host.announce();
   await new Sink(sys, settings, host.signal).run(listener);
 }
@@ -75,8 +71,7 @@ class Sink {
       const fd = await sys.wait.accept(listener, peer, { signal });
       if (fd === -EINTR) break;
       check('accept', fd);
-      const from = hostPort(String(peer.value?.address), peer.value?.port);
-      this.receive(new Receiver(fd, this.round.length + 1, from));
+      this.receive(new Receiver(fd, this.round.length + 1, peerText(sys, peer.value)));
     }
     this.endRound();
     if (this.failure !== null) throw this.failure;

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { formatSockets } from '../../view/ss.ts';
-import { parseInteger } from '../host/options.ts';
+import { parseInteger } from '../host/arguments.ts';
 import { print } from '../output.ts';
 import { askRunning, type Choice } from '../running.ts';
 import { chooseSockets, type SocketChoice } from './choose.ts';

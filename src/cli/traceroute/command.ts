@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander';
 import type { TracerouteOptions } from '../../tools/traceroute.ts';
-import type { IpAddress } from '../../wire/address.ts';
+import { type AddressFamily, AF_INET, AF_INET6 } from '../../wire/address.ts';
 import { EXIT_USAGE, Failure } from '../failure.ts';
-import { addHostOptions, type HostOptions, parseHost, parseInteger, parsePort } from '../host/options.ts';
+import { parseHost, parseInteger, parsePort } from '../host/arguments.ts';
+import { addFamilyOptions, type FamilyOptions, familyOf } from '../host/family.ts';
+import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { parseMicroseconds } from '../units.ts';
 
@@ -12,7 +14,7 @@ interface Wait {
   readonly nearFactor?: number;
 }
 
-interface TracerouteCommandOptions extends HostOptions {
+interface TracerouteCommandOptions extends HostOptions, FamilyOptions {
   readonly firstHop: number;
   readonly maxHops: number;
   readonly queries: number;
@@ -27,22 +29,42 @@ interface TracerouteCommandOptions extends HostOptions {
 const HOPS_MAX = 255;
 const QUERIES_MAX = 10;
 const SIMULTANEOUS_MAX = 1000;
-/** The headers of IPv4 and UDP, and the largest packet. */
-const SIZE_MIN = 28;
+/** The headers of IP and UDP. */
+const SIZE_MIN: Readonly<Record<AddressFamily, number>> = { [AF_INET]: 28, [AF_INET6]: 48 };
 const SIZE_MAX = 65535;
-const SIZE = 60;
 
 /** `ethertype traceroute`. */
 export function tracerouteCommand(): Command {
-  const command = new Command('traceroute')
-    .summary('find the routers on the way to a host on a real network')
+  const command = new Command('traceroute').summary(
+    'find the routers on the way to a host on a real network',
+  );
+  return describe(addFamilyOptions(command)).action(traceroute);
+}
+
+/** `ethertype traceroute6`: traceroute -6. */
+export function traceroute6Command(): Command {
+  const command = new Command('traceroute6').summary('the same over IPv6');
+  return describe(command).action(
+    (target: string, size: number | undefined, options: TracerouteCommandOptions) =>
+      traceroute(target, size, { ...options, ipv6: true }),
+  );
+}
+
+function describe(command: Command): Command {
+  const name = command.name();
+  const where = name === 'traceroute6' ? '2001:db8::1 --gateway fd65::1' : '192.0.2.1 --gateway 10.65.0.1';
+  command
     .description(
       'Sends UDP datagrams to ports where nobody listens, with a TTL that grows, and prints who sends them back, in ' +
         "the lines of Linux's traceroute. !N, !H, !P: network, host, protocol unreachable; !X: prohibited; " +
         '!F-MTU: too big; *: no answer.',
     )
     .argument('<host>', 'an IP address', parseHost)
-    .argument('[bytes]', `of a probe, with its headers (default: ${SIZE})`, parseInteger(SIZE_MIN, SIZE_MAX))
+    .argument(
+      '[bytes]',
+      'of a probe, with its headers (default: 60, over IPv6 80)',
+      parseInteger(SIZE_MIN[AF_INET], SIZE_MAX),
+    )
     .option('-f, --first-hop <number>', 'the TTL to begin with', parseInteger(1, HOPS_MAX), 1)
     .option('-m, --max-hops <number>', 'the TTL to end with', parseInteger(1, HOPS_MAX), 30)
     .option('-q, --queries <number>', 'probes a hop', parseInteger(1, QUERIES_MAX), 3)
@@ -64,12 +86,11 @@ export function tracerouteCommand(): Command {
       'after',
       `
 Examples:
-  $ sudo npx ethertype traceroute 192.0.2.1 --gateway 10.65.0.1
-  $ sudo npx ethertype traceroute -n -q 1 -m 5 192.0.2.1 --gateway 10.65.0.1 --trace packets
+  $ sudo npx ethertype ${name} ${where}
+  $ sudo npx ethertype ${name} -n -q 1 -m 5 ${where} --trace packets
 
 Exit status: 0 when the probes could be sent, 1 when not, 2 for a wrong command line.`,
-    )
-    .action(traceroute);
+    );
 }
 
 function parseWait(text: string): Wait {
@@ -88,7 +109,7 @@ function parseWait(text: string): Wait {
 }
 
 async function traceroute(
-  target: IpAddress,
+  target: string,
   size: number | undefined,
   options: TracerouteCommandOptions,
 ): Promise<void> {
@@ -96,19 +117,22 @@ async function traceroute(
   if (firstHop > maxHops) {
     throw new Failure(`--first-hop ${firstHop} is behind --max-hops ${maxHops}`, EXIT_USAGE);
   }
+  const least = SIZE_MIN[familyOf(target, options)];
+  if (size !== undefined && size < least)
+    throw new Failure(`${size} bytes are less than the headers: ${least}`, EXIT_USAGE);
   const settings: TracerouteOptions = {
     ...wait,
     firstHop,
     maxHops,
     queries,
     port,
-    size: size ?? SIZE,
     simultaneous: simQueries,
     dontFragment: options.dontFragment === true,
+    ...(size === undefined ? {} : { size }),
     ...(tos === undefined ? {} : { tos }),
   };
   await withHost(options, { name: 'traceroute' }, async host => {
     const { runTraceroute } = await import('./traceroute.ts');
-    await runTraceroute(host.stack, String(target), settings, options.numeric === true);
+    await runTraceroute(host.stack, await host.lookup(target), settings, options.numeric === true);
   });
 }

@@ -20,7 +20,7 @@ export interface About {
   readonly name: string;
   /** The interface it is on: 'tap0'. */
   readonly device: string;
-  /** '10.65.0.2/24' */
+  /** '10.65.0.2/24 fd65::2/64' */
   readonly address: string;
   /** Which network namespace the device is in; '' when that is not known. */
   readonly network: string;

@@ -1,0 +1,28 @@
+/**
+ * The options that hold a command to one family, as ping and traceroute have them: -4 and -6, or the 6 in its name.
+ * @module
+ */
+import { type Command, Option } from 'commander';
+import { type AddressFamily, AF_INET, AF_INET6 } from '../../wire/address.ts';
+import { EXIT_USAGE, Failure } from '../failure.ts';
+
+/** As commander gives them. */
+export interface FamilyOptions {
+  readonly ipv4?: true;
+  readonly ipv6?: true;
+}
+
+/** Adds -4 and -6. */
+export function addFamilyOptions(command: Command): Command {
+  return command
+    .addOption(new Option('-4, --ipv4', 'IPv4 only').conflicts('ipv6'))
+    .addOption(new Option('-6, --ipv6', 'IPv6 only'));
+}
+
+/** The family of a host argument. Throws a Failure when another one was asked for. */
+export function familyOf(host: string, { ipv4, ipv6 }: FamilyOptions): AddressFamily {
+  const family = host.includes(':') ? AF_INET6 : AF_INET;
+  const wanted = ipv6 === true ? AF_INET6 : ipv4 === true ? AF_INET : family;
+  if (family === wanted) return family;
+  throw new Failure(`'${host}' is not an IPv${wanted === AF_INET ? 4 : 6} address`, EXIT_USAGE);
+}
