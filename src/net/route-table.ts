@@ -13,8 +13,8 @@ export interface RouteEntry {
   readonly metric: number;
   /** The source address to prefer; null leaves it to the interface. */
   readonly source: IpAddress | null;
-  /** 'kernel' when it came with an address, 'ra' when a router told of it, 'static' when it was added. */
-  readonly protocol: 'kernel' | 'ra' | 'static';
+  /** 'kernel' when it came with an address, 'ra' or 'dhcp' when a router or a server told of it, else 'static'. */
+  readonly protocol: 'kernel' | 'ra' | 'dhcp' | 'static';
 }
 
 /** What `RouteTable.add` takes: an entry whose interface may be left to the table when there is a gateway. */

@@ -15,7 +15,8 @@ export const TRACE_QUEUE = 64;
 export const TRACE_NEIGHBOR = 128;
 export const TRACE_FAULT = 256;
 export const TRACE_RETRANSMIT = 512;
-export const TRACE_ALL = 1023;
+export const TRACE_CONFIG = 1024;
+export const TRACE_ALL = 2047;
 
 interface EventBase {
   /** When, in microseconds since the Unix epoch. */
@@ -196,6 +197,19 @@ export interface NeighborEvent extends EventBase {
   to: string;
 }
 
+/** A protocol by which an interface configures itself took an arrow of its state diagram. */
+export interface ConfigEvent extends EventBase {
+  type: 'config';
+  netif: string;
+  protocol: 'dhcp' | 'link-local' | 'dhcpv6';
+  from: string;
+  to: string;
+  /** What made it: 'receive OFFER', 'T1', ... as dhcp/state.ts names it. */
+  cause: string;
+  /** The address it is about; '' for none. */
+  address: string;
+}
+
 /** A faulty link did what it was told to do, or a link had trouble of its own. `host` is the link's name. */
 export interface FaultEvent extends EventBase {
   type: 'fault';
@@ -226,4 +240,5 @@ export type TraceEvent =
   | TcpRetransmitEvent
   | QueueEvent
   | NeighborEvent
+  | ConfigEvent
   | FaultEvent;

@@ -1,6 +1,7 @@
 import {
   TRACE_ALL,
   TRACE_CALL,
+  TRACE_CONFIG,
   TRACE_CWND,
   TRACE_DROP,
   TRACE_FAULT,
@@ -67,6 +68,7 @@ const CATEGORY: Record<TraceEvent['type'], number> = {
   'tcp:timer': TRACE_TIMER,
   queue: TRACE_QUEUE,
   neighbor: TRACE_NEIGHBOR,
+  config: TRACE_CONFIG,
   fault: TRACE_FAULT,
   'tcp:retransmit': TRACE_RETRANSMIT,
 };

@@ -49,6 +49,10 @@ export function eventText(event: Exclude<TraceEvent, { type: 'packet' }>): strin
       return `${event.queue} queue of ${event.owner}: ${event.length} of ${event.limit}`;
     case 'neighbor':
       return `${event.netif} ${event.address}: ${event.from} -> ${event.to} ${event.mac}`.trimEnd();
+    case 'config': {
+      const { netif, protocol, from, to, cause, address } = event;
+      return `${netif} ${protocol}: ${from} -> ${to} (${cause}) ${address}`.trimEnd();
+    }
     case 'drop':
       return `drops in ${event.layer}: ${event.reason}${event.detail === undefined ? '' : ` (${event.detail})`}`;
     case 'fault':

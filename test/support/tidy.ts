@@ -16,6 +16,7 @@ const ORDER = [
   'tcp',
   'datagram',
   'udp',
+  'dhcp',
   'icmp',
   'transport',
   'socket',
