@@ -47,6 +47,11 @@ export class Host {
     return bytes;
   }
 
+  /** A random number from 0 up to, but not including, 1. */
+  randomShare(): number {
+    return (this.random32() >>> 0) / 0x100000000;
+  }
+
   /** 32 random bits, as int32. */
   random32(): number {
     return new DataView(this.randomBytes(4).buffer).getInt32(0);

@@ -379,8 +379,7 @@ export class DhcpClient {
 
   /** RFC 2131 section 4.1: 4, 8, 16, 32, 64 seconds, each up to a second more or less. */
   private backoffUs(step: number): number {
-    const share = (this.host.random32() >>> 0) / 0x100000000;
-    const jitterUs = Math.floor((2 * share - 1) * BACKOFF_JITTER_US);
+    const jitterUs = Math.floor((2 * this.host.randomShare() - 1) * BACKOFF_JITTER_US);
     return Math.min(BACKOFF_FIRST_US * 2 ** step, BACKOFF_MAX_US) + jitterUs;
   }
 

@@ -102,7 +102,7 @@ export class InformationRequest {
     this.state = to;
     host.timers.delete(this.alarm);
     this.trace(from, to, cause);
-    if (to === 'WAITING') host.timers.set(this.alarm, host.nowUs + Math.floor(this.share() * INF_MAX_DELAY_US));
+    if (to === 'WAITING') host.timers.set(this.alarm, host.nowUs + Math.floor(host.randomShare() * INF_MAX_DELAY_US));
     else if (to === 'REQUESTING') this.begin();
   }
 
@@ -128,7 +128,7 @@ export class InformationRequest {
     const bytes = emitDhcp6({ ...request, optionRequest: REQUESTED, elapsedTime });
     this.service?.send(bytes, ALL_DHCP6_SERVERS.withZone(netif.index), DHCP6_SERVER_PORT);
     const doubledUs = Math.min(lastUs === 0 ? INF_TIMEOUT_US : 2 * lastUs, INF_MAX_RT_US);
-    this.intervalUs = Math.floor(doubledUs * (1 + RAND * (2 * this.share() - 1)));
+    this.intervalUs = Math.floor(doubledUs * (1 + RAND * (2 * host.randomShare() - 1)));
     host.timers.set(this.alarm, host.nowUs + this.intervalUs);
   }
 
@@ -144,10 +144,6 @@ export class InformationRequest {
     this.take('receive REPLY');
     ip.dns.replace('dhcpv6', netif.index, nameServers, domains);
     if (seconds !== IRT_INFINITE) host.timers.set(this.alarm, host.nowUs + seconds * 1e6);
-  }
-
-  private share(): number {
-    return (this.host.random32() >>> 0) / 0x100000000;
   }
 
   private trace(from: InformationState, to: InformationState, cause: InformationCause): void {

@@ -242,7 +242,7 @@ export class Arp implements NeighborProtocol {
   }
 
   private random(lowUs: number, highUs: number): number {
-    return lowUs + Math.floor(((this.host.random32() >>> 0) / 0x100000000) * (highUs - lowUs));
+    return lowUs + Math.floor(this.host.randomShare() * (highUs - lowUs));
   }
 
   private emit(

@@ -61,7 +61,7 @@ export class Dad {
     const check = { netif, entry, alarm, nonce: host.randomBytes(NONCE_LENGTH), left: dad_transmits };
     this.checks.set(entry, check);
     // Not all hosts of a link at once, when the power comes back (RFC 4862 section 5.4.2).
-    const delayUs = Math.floor(((host.random32() >>> 0) / 0x100000000) * router_solicitation_delay * 1e6);
+    const delayUs = Math.floor(host.randomShare() * router_solicitation_delay * 1e6);
     host.timers.set(alarm, host.nowUs + delayUs);
   }
 

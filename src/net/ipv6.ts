@@ -4,6 +4,7 @@ import type { Packet } from '../core/packet.ts';
 import { ALL_ROUTERS, type IpAddress, solicitedNode } from '../wire/address.ts';
 import { macFromParts } from '../wire/ethernet.ts';
 import { ICMP6_PORT_UNREACHABLE, ICMP6_UNREACHABLE, ND_REDIRECT } from '../wire/icmp6.ts';
+import type { RouterAdvert } from '../wire/ndp.ts';
 import { ADDRESS_LOCAL, ADDRESS_LOOPBACK } from './address-cache.ts';
 import { Dad } from './dad.ts';
 import type { DnsRepository } from './dns-repository.ts';
@@ -34,6 +35,8 @@ export class Ipv6 implements IpFamily {
   readonly icmp: Icmp6;
   /** Told when an address turned out to be somebody else's, or certainly ours. */
   onAddress: (netif: Netif, entry: Ipv6Address) => void = () => {};
+  /** Told of each router advertisement that is believed. */
+  onAdvert: (netif: Netif, message: RouterAdvert) => void = () => {};
   private readonly host: Host;
   private readonly interfaces: Interfaces;
   private readonly table: RouteTable;
@@ -74,6 +77,7 @@ export class Ipv6 implements IpFamily {
     this.dad = new Dad(host, this.ndp, this);
     this.discovery = new RouterDiscovery(host, interfaces, table, this.ndp, this.slaac, this.router, dns);
     this.advertiser = new RouterAdvertiser(host, this.ndp);
+    this.discovery.onAdvert = (netif, message) => this.onAdvert(netif, message);
     this.input = new Ipv6Input(host, interfaces, this.router, this.output, this.icmp, transports);
     this.ndp.connect(this.dad, this.discovery);
     this.ndp.onUnreachable = packet => this.icmp.hostUnreachable(packet);

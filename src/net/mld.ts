@@ -117,7 +117,7 @@ export class Mld implements LinkMessages {
 
   private schedule(netif: Netif, records: readonly MldRecord[], withinUs: number, version: 1 | 2): void {
     const { host } = this;
-    const delayUs = Math.floor(((host.random32() >>> 0) / 0x100000000) * withinUs);
+    const delayUs = Math.floor(host.randomShare() * withinUs);
     let pending = this.pending.get(netif);
     if (pending === undefined) {
       pending = { alarm: new Alarm(() => this.fire(netif)), records: [], version };

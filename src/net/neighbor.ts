@@ -284,7 +284,7 @@ export class Neighbor implements Timer {
     if (state === 'REACHABLE') {
       const base = this.protocol.reachableUs(this.netif);
       // 0.5 .. 1.5 of it, so that hosts that learned of each other together do not ask together (RFC 4861 6.3.2).
-      this.reachableUs = Math.floor(base / 2 + ((host.random32() >>> 0) / 0x100000000) * base);
+      this.reachableUs = Math.floor(base / 2 + host.randomShare() * base);
       host.timers.set(this, this.confirmedUs + this.reachableUs);
     } else if (state === 'DELAY') {
       host.timers.set(this, host.nowUs + host.sysctl.delay_first_probe_time * 1e6);

@@ -116,7 +116,7 @@ export class RouterAdvertiser {
 
   private schedule({ alarm }: Advertised, leastUs: number, mostUs: number): void {
     const { host } = this;
-    const share = (host.random32() >>> 0) / 0x100000000;
+    const share = host.randomShare();
     host.timers.set(alarm, host.nowUs + leastUs + Math.floor(share * (mostUs - leastUs)));
   }
 

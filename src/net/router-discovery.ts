@@ -60,6 +60,8 @@ interface Solicitation {
 
 /** What one host knows from routers. */
 export class RouterDiscovery {
+  /** Told of each advertisement that is believed, after it took effect. */
+  onAdvert: (netif: Netif, message: RouterAdvert) => void = () => {};
   private readonly host: Host;
   private readonly interfaces: Interfaces;
   private readonly table: RouteTable;
@@ -105,7 +107,7 @@ export class RouterDiscovery {
     const solicitation = { sent: 0, alarm: new Alarm(() => this.solicit(netif, solicitation)) };
     this.solicitations.set(netif, solicitation);
     const { nowUs, sysctl } = this.host;
-    const share = (this.host.random32() >>> 0) / 0x100000000;
+    const share = this.host.randomShare();
     const delayUs = Math.floor(share * sysctl.router_solicitation_delay * 1e6);
     this.host.timers.set(solicitation.alarm, nowUs + delayUs);
   }
@@ -151,6 +153,7 @@ export class RouterDiscovery {
     for (const prefix of options.prefixes ?? []) this.prefix(netif, prefix);
     for (const servers of options.nameServers ?? []) this.addServers(netif, servers);
     this.schedule();
+    this.onAdvert(netif, message);
   }
 
   /** A router is none any more, or its time is over. */

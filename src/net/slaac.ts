@@ -98,7 +98,7 @@ export class Slaac {
     most: { validUntilUs: number; preferredUntilUs: number },
   ): void {
     const { nowUs, sysctl } = this.host;
-    const desync = ((this.host.random32() >>> 0) / 0x100000000) * DESYNC;
+    const desync = this.host.randomShare() * DESYNC;
     const preferredUs = Math.floor(sysctl.temp_prefered_lft * 1e6 * (1 - desync));
     this.make(netif, prefix, 'temporary', 0, {
       validUntilUs: Math.min(most.validUntilUs, nowUs + sysctl.temp_valid_lft * 1e6),
