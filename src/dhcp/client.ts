@@ -387,6 +387,16 @@ export class DhcpClient {
     const { trace, nowUs, name } = this.host;
     if (trace === null || (trace.wants & TRACE_CONFIG) === 0) return;
     const address = String(this.granted?.address ?? this.lease?.address ?? this.wanted ?? '');
-    trace.emit({ type: 'config', atUs: nowUs, host: name, netif: this.netif, protocol: 'dhcp', from, to, cause, address });
+    trace.emit({
+      type: 'config',
+      atUs: nowUs,
+      host: name,
+      netif: this.netif,
+      protocol: 'dhcp',
+      from,
+      to,
+      cause,
+      address,
+    });
   }
 }

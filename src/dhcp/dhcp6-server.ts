@@ -68,7 +68,7 @@ export class Dhcp6Server {
     const serverId = duidOf(macFromParts(this.netif.macHigh, this.netif.macLow));
     const { serverId: asked, optionRequest = [], transactionId, clientId } = request;
     // Section 16.12: a request that names another server is not for us.
-    if (asked !== undefined && asked.some((byte, i) => byte !== serverId[i])) return;
+    if (asked?.some((byte, i) => byte !== serverId[i]) === true) return;
     const { nameServers, searchDomains, refreshSeconds } = this.plan;
     const wanted = (code: number): boolean => optionRequest.includes(code);
     const reply = emitDhcp6({

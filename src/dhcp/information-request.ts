@@ -102,7 +102,8 @@ export class InformationRequest {
     this.state = to;
     host.timers.delete(this.alarm);
     this.trace(from, to, cause);
-    if (to === 'WAITING') host.timers.set(this.alarm, host.nowUs + Math.floor(host.randomShare() * INF_MAX_DELAY_US));
+    if (to === 'WAITING')
+      host.timers.set(this.alarm, host.nowUs + Math.floor(host.randomShare() * INF_MAX_DELAY_US));
     else if (to === 'REQUESTING') this.begin();
   }
 

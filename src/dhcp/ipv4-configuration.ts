@@ -9,8 +9,14 @@ import type { IpLayer } from '../net/ip-layer.ts';
 import type { Netif } from '../net/netif.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
 import { UdpService } from '../udp/udp-service.ts';
-import { ANY_V4, type IpAddress } from '../wire/address.ts';
-import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, type DhcpMessageSpec, emitDhcp, parseDhcp } from '../wire/dhcp.ts';
+import { AF_INET, ANY_V4, IpAddress } from '../wire/address.ts';
+import {
+  DHCP_CLIENT_PORT,
+  DHCP_SERVER_PORT,
+  type DhcpMessageSpec,
+  emitDhcp,
+  parseDhcp,
+} from '../wire/dhcp.ts';
 import { macFromParts } from '../wire/ethernet.ts';
 import { udpDestinationPort } from '../wire/udp.ts';
 import { DhcpClient, type DhcpClientPort } from './client.ts';
@@ -26,7 +32,7 @@ export interface DhcpClientOptions {
   /** What the server knows this client by (RFC 2132 section 9.14). Default: 1 and the hardware address. */
   readonly clientId?: Uint8Array;
   /** The address it had before: it is asked for first, which is quicker (INIT-REBOOT). */
-  readonly lastAddress?: IpAddress | null;
+  readonly lastAddress?: string;
   /** Asks for answers by broadcast, for the sake of what does not carry others. Default false. */
   readonly broadcast?: boolean;
   /** Whether an address is probed for before it is used (RFC 5227), which takes 4 to 7 seconds. Default true. */
@@ -69,7 +75,14 @@ export class Ipv4Configuration implements DhcpClientPort {
   private usesDhcp = false;
 
   /** `onChange` is told whenever `settings` may be others. */
-  constructor(host: Host, ip: IpLayer, udp: UdpLayer, netif: Netif, options: DhcpClientOptions, onChange: () => void) {
+  constructor(
+    host: Host,
+    ip: IpLayer,
+    udp: UdpLayer,
+    netif: Netif,
+    options: DhcpClientOptions,
+    onChange: () => void,
+  ) {
     this.host = host;
     this.ip = ip;
     this.netif = netif;
@@ -84,15 +97,18 @@ export class Ipv4Configuration implements DhcpClientPort {
     this.client = new DhcpClient(host, netif.name, identity, this);
   }
 
-  /** Begins with DHCP. 0, -EADDRINUSE (somebody has the client port), or -EINVAL (no Ethernet). */
+  /** Begins with DHCP. 0, -EADDRINUSE (somebody has the client port), or -EINVAL (no Ethernet, or a bad option). */
   startDhcp(): number {
     const { netif, options } = this;
-    if (!netif.needsNeighbor) return -EINVAL;
+    const last = options.lastAddress === undefined ? null : IpAddress.parse(options.lastAddress);
+    if (!netif.needsNeighbor || (last === null) !== (options.lastAddress === undefined)) return -EINVAL;
+    if (last !== null && last.family !== AF_INET) return -EINVAL;
     if (this.service.open(ANY_V4, DHCP_CLIENT_PORT, netif.index) < 0) return -EADDRINUSE;
     this.usesDhcp = true;
-    netif.claims = packet => packet.protocol === 17 && udpDestinationPort(packet.view, packet.l4) === DHCP_CLIENT_PORT;
+    netif.claims = packet =>
+      packet.protocol === 17 && udpDestinationPort(packet.view, packet.l4) === DHCP_CLIENT_PORT;
     this.awaitLease();
-    this.client.start(options.lastAddress ?? null);
+    this.client.start(last);
     return 0;
   }
 

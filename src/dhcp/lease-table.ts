@@ -9,7 +9,7 @@ export interface TableEntry {
   readonly address: IpAddress;
   readonly hostName: string;
   /** 'declined': the client found that somebody else uses it. */
-  readonly state: 'offered' | 'bound' | 'declined';
+  readonly state: 'offered' | 'bound' | 'released' | 'declined';
   /** Until then it is nobody else's, in microseconds since the Unix epoch; Infinity for ever. */
   readonly untilUs: number;
 }
@@ -92,7 +92,7 @@ export class LeaseTable {
   /** The client does not want the address any more; it is remembered as having had it. */
   release(entry: TableEntry, nowUs: number): void {
     this.forget(entry);
-    this.put({ ...entry, untilUs: nowUs });
+    this.put({ ...entry, state: 'released', untilUs: nowUs });
   }
 
   /** Somebody else uses the address: nobody gets it for a while. */

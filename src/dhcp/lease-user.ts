@@ -26,7 +26,7 @@ export class LeaseUser {
   /** Uses a lease, or the new terms of the one in use. */
   use(lease: DhcpLease): void {
     const { netif, ip, lease: before } = this;
-    const same = before !== null && before.address.equals(lease.address) && before.prefixLength === lease.prefixLength;
+    const same = before?.address.equals(lease.address) === true && before.prefixLength === lease.prefixLength;
     if (!same) this.drop();
     this.lease = lease;
     if (!same) {

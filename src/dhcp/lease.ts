@@ -41,7 +41,8 @@ export function leaseOf({ yiaddr, options }: DhcpMessage, requestedUs: number): 
   const leaseSeconds = forEver ? Number.POSITIVE_INFINITY : leaseTime;
   const { renewalTime = leaseSeconds * T1_SHARE, rebindingTime = leaseSeconds * T2_SHARE } = options;
   const said = RENEWAL_MIN <= renewalTime && renewalTime <= rebindingTime && rebindingTime <= leaseSeconds;
-  const [t1, t2] = said && !forEver ? [renewalTime, rebindingTime] : [leaseSeconds * T1_SHARE, leaseSeconds * T2_SHARE];
+  const [t1, t2] =
+    said && !forEver ? [renewalTime, rebindingTime] : [leaseSeconds * T1_SHARE, leaseSeconds * T2_SHARE];
   const at = (seconds: number): number => requestedUs + Math.floor(seconds * 1e6);
   return {
     address: yiaddr,

@@ -23,7 +23,14 @@ const RATE_LIMIT_INTERVAL_US = 60e6;
 export type LinkLocalState = 'STOPPED' | 'PROBING' | 'WAITING' | 'CLAIMED';
 
 /** What can happen to it. */
-export type LinkLocalCause = 'start' | 'address is free' | 'conflict' | 'too many conflicts' | 'try again' | 'link up' | 'stop';
+export type LinkLocalCause =
+  | 'start'
+  | 'address is free'
+  | 'conflict'
+  | 'too many conflicts'
+  | 'try again'
+  | 'link up'
+  | 'stop';
 
 /** From each state, where each cause leads. What is not here cannot happen. */
 export const LINK_LOCAL_TRANSITIONS: {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Netif, NetifAddress } from '../net/netif.ts';
-import { AF_INET, IpAddress, parseCidr, parseMac, formatMac } from '../wire/address.ts';
+import { AF_INET, formatMac, IpAddress, parseCidr, parseMac } from '../wire/address.ts';
 import type { ClasslessRoute, DhcpOptions } from '../wire/dhcp-options.ts';
 import { isDomainName } from '../wire/domain-name.ts';
 
@@ -67,15 +67,19 @@ export function dhcpServerPlan(netif: Netif, options: DhcpServerOptions, forward
   const network = IpAddress.v4(server.w3 & mask);
   const within = (text: string): IpAddress => {
     const address = v4(text);
-    if (!address.inPrefix(network, prefixLength)) throw new RangeError(`${text} is not in ${network}/${prefixLength}`);
+    if (!address.inPrefix(network, prefixLength))
+      throw new RangeError(`${text} is not in ${network}/${prefixLength}`);
     return address;
   };
   const { pool = [String(network), String(own.broadcast ?? IpAddress.v4(server.w3 | ~mask))] } = options;
   const [first, last] = [within(pool[0]).w3 >>> 0, within(pool[1]).w3 >>> 0];
   if (first > last) throw new RangeError(`the pool ends before it begins: ${pool[0]} to ${pool[1]}`);
-  const fixed = Object.entries(options.fixed ?? {}).map(([mac, address]) => [macText(mac), within(address)] as const);
+  const fixed = Object.entries(options.fixed ?? {}).map(
+    ([mac, address]) => [macText(mac), within(address)] as const,
+  );
   const { leaseSeconds = LEASE_SECONDS, leasesMax: limit = LEASES_MAX, authoritative = true } = options;
-  const { renewSeconds = Math.floor(leaseSeconds / 2), rebindSeconds = Math.floor((leaseSeconds * 7) / 8) } = options;
+  const { renewSeconds = Math.floor(leaseSeconds / 2), rebindSeconds = Math.floor((leaseSeconds * 7) / 8) } =
+    options;
   if (!(leaseSeconds >= 2)) throw new RangeError(`a lease of ${leaseSeconds} seconds`);
   return {
     server,
@@ -99,7 +103,12 @@ function settingsOf(
   subnetMask: IpAddress,
   forwards: boolean,
 ): DhcpOptions {
-  const { routers = forwards ? [String(own.address)] : [], nameServers = [], domain, searchDomains = [] } = options;
+  const {
+    routers = forwards ? [String(own.address)] : [],
+    nameServers = [],
+    domain,
+    searchDomains = [],
+  } = options;
   const { routes = [], mtu } = options;
   for (const name of [...searchDomains, domain ?? 'localhost']) {
     if (!isDomainName(name)) throw new RangeError(`not a domain name: '${name}'`);

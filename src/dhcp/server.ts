@@ -117,7 +117,8 @@ export class DhcpServer {
     const known = this.table.of(client);
     if (serverId !== undefined) {
       // It takes an offer: ours, or another's.
-      if (serverId.equals(this.plan.server)) this.grant(request, client, requestedAddress ?? request.ciaddr, true);
+      if (serverId.equals(this.plan.server))
+        this.grant(request, client, requestedAddress ?? request.ciaddr, true);
       else if (known?.state === 'offered') this.table.release(known, this.host.nowUs);
       return;
     }
@@ -184,7 +185,11 @@ export class DhcpServer {
       { ...reply, options: { messageType, serverId: server, ...options } },
       Math.min(request.options.maxMessageSize ?? 0, this.netif.mtu),
     );
-    const route = this.ip.ipv4.directRoute(this.netif, this.destination(request, messageType, yiaddr), server);
+    const route = this.ip.ipv4.directRoute(
+      this.netif,
+      this.destination(request, messageType, yiaddr),
+      server,
+    );
     this.service.sendBy(route, bytes, DHCP_CLIENT_PORT);
   }
 

@@ -15,6 +15,8 @@ export class IpRoute implements Route {
   readonly generation: number;
   /** The path is narrower than `mtu`, so that routers must be allowed to cut (Linux: the metric is locked). IPv4. */
   narrow = false;
+  /** Whether we get ourselves what we send to everyone. IPv4. */
+  loopsBack = true;
   /** What the two addresses contribute to a flow label. IPv6. */
   flowSeed = 0;
   /** The outgoing interface. */

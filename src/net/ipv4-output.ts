@@ -135,6 +135,7 @@ export class Ipv4Output {
   /** What we send to everyone we get as well, as far as we listen. */
   private loopBack(packet: Packet, route: IpRoute): void {
     const { host, interfaces } = this;
+    if (!route.loopsBack) return;
     if (route.kind === 'multicast' && !route.out.groups.has(route.destination.w3)) return;
     const copy = host.pool.take(packet.end);
     if (copy === null) return;

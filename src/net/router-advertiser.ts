@@ -23,6 +23,8 @@ export interface AdvertiseOptions {
   /** Recommended to hosts; 64 by default. */
   readonly hopLimit?: number;
   readonly nameServers?: readonly IpAddress[];
+  /** Domains to complete a short name with. */
+  readonly searchDomains?: readonly string[];
   /** Addresses, or other configuration, are to be had by DHCPv6. */
   readonly managed?: boolean;
   readonly other?: boolean;
@@ -123,7 +125,14 @@ export class RouterAdvertiser {
   private send({ netif, options }: Advertised): void {
     const source = netif.ipv6?.linkLocal;
     if (source == null) return;
-    const { nameServers = [], managed = false, other = false, preference = 0, hopLimit = 64 } = options;
+    const {
+      searchDomains = [],
+      nameServers = [],
+      managed = false,
+      other = false,
+      preference = 0,
+      hopLimit = 64,
+    } = options;
     const lifetime = this.host.sysctl.forwarding ? (options.lifetime ?? LIFETIME_SECONDS) : 0;
     const servers =
       nameServers.length === 0 ? undefined : [{ lifetime: VALID_SECONDS, addresses: nameServers }];
@@ -141,6 +150,8 @@ export class RouterAdvertiser {
         mtu: options.mtu,
         prefixes: options.prefixes ?? ownPrefixes(netif),
         nameServers: servers,
+        searchDomains:
+          searchDomains.length === 0 ? undefined : [{ lifetime: VALID_SECONDS, domains: searchDomains }],
       },
     });
   }

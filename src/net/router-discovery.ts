@@ -9,7 +9,7 @@ import { ALL_ROUTERS, ANY_V6, type IpAddress } from '../wire/address.ts';
 import { ND_ROUTER_SOLICIT } from '../wire/icmp6.ts';
 import { IPV6_MIN_MTU } from '../wire/ipv6.ts';
 import type { Redirect, RouterAdvert } from '../wire/ndp.ts';
-import type { NameServers, PrefixInformation } from '../wire/ndp-options.ts';
+import type { NameServers, PrefixInformation, SearchDomains } from '../wire/ndp-options.ts';
 import type { DnsRepository } from './dns-repository.ts';
 import type { Interfaces } from './interfaces.ts';
 import { lifetimeEndUs } from './lifetime.ts';
@@ -152,6 +152,7 @@ export class RouterDiscovery {
     this.setMtu(netif, options.mtu ?? 0);
     for (const prefix of options.prefixes ?? []) this.prefix(netif, prefix);
     for (const servers of options.nameServers ?? []) this.addServers(netif, servers);
+    for (const domains of options.searchDomains ?? []) this.addDomains(netif, domains);
     this.schedule();
     this.onAdvert(netif, message);
   }
@@ -308,6 +309,11 @@ export class RouterDiscovery {
   private addServers(netif: Netif, { addresses, lifetime }: NameServers): void {
     const untilUs = lifetimeEndUs(this.host.nowUs, lifetime);
     for (const address of addresses) this.dns.learnServer('ra', netif.index, address, untilUs);
+  }
+
+  private addDomains(netif: Netif, { domains, lifetime }: SearchDomains): void {
+    const untilUs = lifetimeEndUs(this.host.nowUs, lifetime);
+    for (const domain of domains) this.dns.learnDomain('ra', netif.index, domain, untilUs);
   }
 
   private expire(): void {

@@ -62,7 +62,9 @@ export class Router {
   /** A route by one interface with exactly this source, which need not be ours; everyone is on that link. */
   direct(destination: IpAddress, source: IpAddress, out: Netif): IpRoute {
     const kind = destination.isLimitedBroadcast ? 'broadcast' : 'unicast';
-    return this.make(destination, source, destination, out, kind);
+    const made = this.make(destination, source, destination, out, kind);
+    made.loopsBack = false;
+    return made;
   }
 
   /** Remembers that packets to `destination` may be `mtu` bytes long at most. It only ever lowers. */

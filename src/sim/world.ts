@@ -3,6 +3,7 @@ import { Rng } from '../base/rng.ts';
 import type { Offloads } from '../core/link.ts';
 import { PacketPool, type PoolLimits } from '../core/pool.ts';
 import type { Sysctl } from '../core/sysctl.ts';
+import type { DhcpClientOptions } from '../dhcp/ipv4-configuration.ts';
 import { type CableEnd, createCable } from '../link/cable.ts';
 import { type FaultyLink, faulty } from '../link/faulty.ts';
 import type { FaultCounters, Faults } from '../link/lane.ts';
@@ -25,12 +26,16 @@ export interface WorldOptions extends VirtualClockOptions {
 
 /** What one host of a world has of its own. */
 export interface HostOptions {
-  /** Of its first interface. Default 10.0.0.N/24 for the Nth host; null for none. */
+  /** Of its first interface. Default 10.0.0.N/24 for the Nth host unless it configures itself; null for none. */
   address?: string | null;
   /** The IPv6 address of its first interface, 'fd00::1/64'; none by default. */
   address6?: string;
   /** Whether its first interface has IPv6 without an address: what routers tell of. */
   ipv6?: boolean;
+  /** Whether its first interface asks a DHCP server for its address, and gives it the host's name. */
+  dhcp?: boolean | DhcpClientOptions;
+  /** Whether its first interface takes a link-local IPv4 address. */
+  linkLocal?: boolean;
   sysctl?: Partial<Sysctl>;
   /** Default: the world's. */
   trace?: TraceSink | null;
@@ -98,7 +103,7 @@ export class World {
   /** A new host; `connect` gives it interfaces eth0, eth1 ... */
   host(name: string, options: HostOptions = {}): Stack {
     const index = this.hosts.size + 1;
-    const address = options.address === undefined ? `10.0.0.${index}/24` : options.address;
+    const address = options.address === undefined ? defaultAddress(options, index) : options.address;
     return this.boot({ name, index, address, options, interfaces: 0, cables: [] });
   }
 
@@ -206,13 +211,16 @@ export class World {
     const isFirst = host.interfaces === 1;
     const own = address ?? (isFirst ? (host.address ?? undefined) : undefined);
     const own6 = address6 ?? (isFirst ? host.options.address6 : undefined);
-    if (own === undefined && own6 === undefined)
+    const { dhcp = false, linkLocal = false, ipv6 = false } = isFirst ? host.options : {};
+    if (own === undefined && own6 === undefined && dhcp === false && !linkLocal)
       throw new RangeError(`${host.name} ${name} needs an address: the option \`addresses\``);
     const result = party.attach(link, {
       name,
       ...(own === undefined ? {} : { address: own }),
       ...(own6 === undefined ? {} : { address6: own6 }),
-      ipv6: isFirst && host.options.ipv6 === true,
+      ipv6,
+      dhcp: dhcp === false ? false : { hostName: host.name, ...(dhcp === true ? {} : dhcp) },
+      linkLocal,
     });
     if (result < 0) throw new RangeError(`${host.name} cannot attach ${name}: ${strerror(result)}`);
   }
@@ -248,6 +256,10 @@ interface WorldHost {
   readonly options: HostOptions;
   interfaces: number;
   readonly cables: Connection[];
+}
+
+function defaultAddress({ dhcp = false, linkLocal = false }: HostOptions, index: number): string | null {
+  return dhcp === false && !linkLocal ? `10.0.0.${index}/24` : null;
 }
 
 class WorldCable implements Connection {

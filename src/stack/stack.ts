@@ -13,20 +13,31 @@ import type { Mib } from '../core/mib.ts';
 import type { FiveTuple } from '../core/network.ts';
 import { PacketPool } from '../core/pool.ts';
 import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import { Autoconfiguration } from '../dhcp/autoconfiguration.ts';
+import type { Dhcp6Server } from '../dhcp/dhcp6-server.ts';
+import type { DhcpClientOptions, Ipv4Settings } from '../dhcp/ipv4-configuration.ts';
+import type { DhcpServer } from '../dhcp/server.ts';
+import type { DhcpServerOptions } from '../dhcp/server-plan.ts';
+import { type Dhcp6ServerOptions, Services } from '../dhcp/services.ts';
 import { PingLayer } from '../icmp/ping-layer.ts';
 import { Loopback } from '../link/loopback.ts';
 import { IpLayer } from '../net/ip-layer.ts';
+import type { Netif } from '../net/netif.ts';
 import type { SocketAddress } from '../socket/api/address.ts';
 import { type ConnectOptions, connect } from '../socket/api/connect.ts';
 import { type DatagramSocket, type UdpOptions, udp } from '../socket/api/datagram.ts';
+import { SocketError } from '../socket/api/errors.ts';
 import { type Listener, type ListenOptions, listen } from '../socket/api/listen.ts';
 import type { TcpSocketStream } from '../socket/api/tcp-stream.ts';
 import { Sys } from '../socket/calls.ts';
 import { RunQueue } from '../socket/run-queue.ts';
+import type { WaitOptions } from '../socket/wait.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { TcpLayer } from '../transport/tcp-layer.ts';
 import { UdpLayer } from '../udp/udp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, IpAddress, parseCidr } from '../wire/address.ts';
+import { Configured } from './configured.ts';
+import { advertiseOptions, type RouterOptions } from './router-options.ts';
 import { type SocketRow, socketRows } from './sockets.ts';
 
 /** Packets and timers that one `run` processes before others have their turn. */
@@ -65,13 +76,18 @@ export interface AttachOptions {
   readonly addresses?: readonly string[];
   /** Gives the interface IPv6 without an address: a link-local one, and what routers tell of. */
   readonly ipv6?: boolean;
+  /** Asks a DHCP server for an address; without one, a link-local address is taken after a minute. */
+  readonly dhcp?: boolean | DhcpClientOptions;
+  /** Takes a link-local IPv4 address (RFC 3927), 169.254.N.N. */
+  readonly linkLocal?: boolean;
 }
 
 /**
  * A host: attach links, then use the BSD calls (`sys`) or `connect`, `listen` and `udp`.
  * @example
  * const stack = new Stack({ env: nodeEnv() });
- * stack.attach(link, { address: '10.0.0.1/24', address6: 'fd00::1/64' });
+ * stack.attach(link, { address: '10.0.0.1/24', address6: 'fd00::1/64' }); // or { dhcp: true }, and
+ * await stack.configured();
  * const socket = stack.connect({ hostname: '10.0.0.2', port: 80 });
  */
 export class Stack {
@@ -82,6 +98,10 @@ export class Stack {
   readonly pingLayer: PingLayer;
   /** The BSD socket calls. */
   readonly sys: Sys;
+  /** The interfaces that configure themselves. */
+  readonly autoconfiguration: Autoconfiguration;
+  private readonly services: Services;
+  private readonly whenConfigured: Configured;
   private readonly links: Link[] = [];
   private readonly task: Task;
   private running = false;
@@ -98,6 +118,9 @@ export class Stack {
     this.tcp = new TcpLayer(this.host, this.ip);
     this.udpLayer = new UdpLayer(this.host, this.ip);
     this.pingLayer = new PingLayer(this.host, this.ip);
+    this.autoconfiguration = new Autoconfiguration(this.host, this.ip, this.udpLayer);
+    this.services = new Services(this.host, this.ip, this.udpLayer);
+    this.whenConfigured = new Configured(env, this.autoconfiguration);
     this.sys = new Sys({
       host: this.host,
       tcp: this.tcp,
@@ -136,7 +159,52 @@ export class Stack {
       const result = router === null ? 0 : this.addDefaultRoute(router, netif.index);
       if (result < 0) return result;
     }
-    return netif.index;
+    const result = this.configure(netif, options);
+    return result < 0 ? result : netif.index;
+  }
+
+  private configure(netif: Netif, { dhcp = false, linkLocal = false }: AttachOptions): number {
+    const { autoconfiguration } = this;
+    if (dhcp !== false) return autoconfiguration.startDhcp(netif, dhcp === true ? {} : dhcp);
+    return linkLocal ? autoconfiguration.startLinkLocal(netif) : 0;
+  }
+
+  /**
+   * Resolves once every interface that configures itself has an IPv4 address, from a server or link-local; rejects with
+   * the signal's reason.
+   */
+  configured(options: WaitOptions = {}): Promise<readonly Ipv4Settings[]> {
+    return this.whenConfigured.wait(options);
+  }
+
+  /**
+   * Gives addresses to the hosts of a link, by DHCP; `netif` is an interface's index or name. RangeError for options that
+   * make no sense there, SocketError (EADDRINUSE) when there is a server already.
+   * @example
+   * stack.dhcpServer('eth0', { pool: ['10.0.0.100', '10.0.0.199'], nameServers: ['10.0.0.1'] });
+   */
+  dhcpServer(netif: number | string, options: DhcpServerOptions = {}): DhcpServer {
+    const server = this.services.dhcp(this.netif(netif), options);
+    if (typeof server === 'number') throw new SocketError('dhcpServer', server);
+    return server;
+  }
+
+  /** Tells the hosts of a link of IPv6 name servers, by stateless DHCPv6. As `dhcpServer`. */
+  dhcp6Server(netif: number | string, options: Dhcp6ServerOptions = {}): Dhcp6Server {
+    const server = this.services.dhcp6(this.netif(netif), options);
+    if (typeof server === 'number') throw new SocketError('dhcp6Server', server);
+    return server;
+  }
+
+  /** Tells the hosts of a link of this router and of prefixes; null ends it. RangeError as `dhcpServer`. */
+  advertise(netif: number | string, options: RouterOptions | null = {}): void {
+    this.ip.ipv6.advertise(this.netif(netif), options === null ? null : advertiseOptions(options));
+  }
+
+  private netif(which: number | string): Netif {
+    const netif = this.ip.netif(which);
+    if (netif === null) throw new RangeError(`there is no interface ${which}`);
+    return netif;
   }
 
   private addDefaultRoute(gateway: IpAddress, netif: number): number {
@@ -227,6 +295,9 @@ export class Stack {
     this.closed = true;
     this.host.refreshNow();
     this.sys.closeAll();
+    this.autoconfiguration.close();
+    this.whenConfigured.close();
+    this.services.close();
     this.tcp.close();
     this.udpLayer.close();
     this.pingLayer.close();

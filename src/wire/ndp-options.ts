@@ -3,6 +3,7 @@
  * @module
  */
 import { IpAddress } from './address.ts';
+import { emitDomainNames, parseDomainNames } from './domain-name.ts';
 
 /** Types of options; those of another type are skipped. */
 const SOURCE_LINK_ADDRESS = 1;
@@ -12,6 +13,7 @@ const REDIRECTED_HEADER = 4;
 const MTU = 5;
 const NONCE = 14;
 const RDNSS = 25;
+const DNSSL = 31;
 
 const PREFIX_ON_LINK = 0x80;
 const PREFIX_AUTONOMOUS = 0x40;
@@ -41,6 +43,13 @@ export interface NameServers {
   readonly addresses: readonly IpAddress[];
 }
 
+/** Domains to complete a short name with (RFC 8106 section 5.2). */
+export interface SearchDomains {
+  /** In seconds; 0 for "no longer". */
+  readonly lifetime: number;
+  readonly domains: readonly string[];
+}
+
 /** What the options of a message say. */
 export interface NdpOptions {
   /** Hardware addresses of six bytes. */
@@ -50,6 +59,7 @@ export interface NdpOptions {
   /** In bytes. */
   readonly mtu?: number | undefined;
   readonly nameServers?: readonly NameServers[] | undefined;
+  readonly searchDomains?: readonly SearchDomains[] | undefined;
   /** Tells an answer to us from our own message come back (RFC 7527). Six bytes. */
   readonly nonce?: Uint8Array | undefined;
   /** The beginning of the packet that led to a redirect. */
@@ -63,6 +73,7 @@ export function parseNdpOptions(view: DataView, at: number, end: number): NdpOpt
   } = {};
   const prefixes: PrefixInformation[] = [];
   const nameServers: NameServers[] = [];
+  const searchDomains: SearchDomains[] = [];
   for (let offset = at; offset < end; ) {
     if (end - offset < UNIT) return null;
     const length = view.getUint8(offset + 1) * UNIT;
@@ -77,10 +88,15 @@ export function parseNdpOptions(view: DataView, at: number, end: number): NdpOpt
     else if (type === MTU && length === 8) found.mtu = view.getUint32(offset + 4);
     else if (type === PREFIX_INFORMATION && length === 32) prefixes.push(parsePrefix(view, offset));
     else if (type === RDNSS && length >= 24) nameServers.push(parseNameServers(view, offset, length));
+    else if (type === DNSSL && length >= 16) {
+      const domains = parseDomainNames(bytes(8, length)) ?? [];
+      searchDomains.push({ lifetime: view.getUint32(offset + 4), domains });
+    }
     offset += length;
   }
   if (prefixes.length > 0) found.prefixes = prefixes;
   if (nameServers.length > 0) found.nameServers = nameServers;
+  if (searchDomains.length > 0) found.searchDomains = searchDomains;
   return found;
 }
 
@@ -104,10 +120,12 @@ function parseNameServers(view: DataView, offset: number, length: number): NameS
 
 /** Bytes of options. */
 export function ndpOptionsLength(options: NdpOptions): number {
-  const { sourceMac, targetMac, prefixes = [], mtu, nameServers = [], nonce, redirected } = options;
+  const { sourceMac, targetMac, prefixes = [], mtu, nameServers = [], searchDomains = [] } = options;
+  const { nonce, redirected } = options;
   let length = 0;
   for (const option of [sourceMac, targetMac, mtu, nonce]) if (option !== undefined) length += UNIT;
   for (const { addresses } of nameServers) length += UNIT + 16 * addresses.length;
+  for (const { domains } of searchDomains) length += UNIT * domainUnits(emitDomainNames(domains));
   if (redirected !== undefined) length += UNIT + (redirected.length & ~7);
   return length + 32 * prefixes.length;
 }
@@ -125,7 +143,8 @@ export function emitNdpOptions(options: NdpOptions, view: DataView, offset: numb
     at += units * UNIT;
     return here;
   };
-  const { sourceMac, targetMac, prefixes = [], mtu, nameServers = [], nonce, redirected } = options;
+  const { sourceMac, targetMac, prefixes = [], mtu, nameServers = [], searchDomains = [] } = options;
+  const { nonce, redirected } = options;
   if (sourceMac !== undefined) bytes.set(sourceMac, begin(SOURCE_LINK_ADDRESS, 1) + 2);
   if (targetMac !== undefined) bytes.set(targetMac, begin(TARGET_LINK_ADDRESS, 1) + 2);
   for (const prefix of prefixes) emitPrefix(prefix, view, begin(PREFIX_INFORMATION, 4));
@@ -137,10 +156,21 @@ export function emitNdpOptions(options: NdpOptions, view: DataView, offset: numb
       address.write(view, here + 8 + 16 * i);
     });
   }
+  for (const { lifetime, domains } of searchDomains) {
+    const names = emitDomainNames(domains);
+    const here = begin(DNSSL, domainUnits(names));
+    view.setUint32(here + 4, lifetime);
+    bytes.set(names, here + 8);
+  }
   if (nonce !== undefined) bytes.set(nonce.subarray(0, 6), begin(NONCE, 1) + 2);
   if (redirected === undefined) return;
   const units = redirected.length >> 3;
   bytes.set(redirected.subarray(0, units * UNIT), begin(REDIRECTED_HEADER, 1 + units) + 8);
+}
+
+/** How long the option for these names is. */
+function domainUnits(names: Uint8Array): number {
+  return 1 + Math.ceil(names.length / UNIT);
 }
 
 function emitPrefix(prefix: PrefixInformation, view: DataView, offset: number): void {
