@@ -1,5 +1,6 @@
 /**
- * The client of stateless DHCPv6 (RFC 8415 section 18.2.6): addresses come from routers' prefixes, name servers from here.
+ * The client of stateless DHCPv6 (RFC 8415 section 18.2.6): it asks for name servers; addresses are made of routers'
+ * prefixes.
  * @module
  */
 import { assert } from '../base/assert.ts';

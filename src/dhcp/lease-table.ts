@@ -60,8 +60,8 @@ export class LeaseTable {
   }
 
   /**
-   * The address for a client (RFC 2131 section 4.3.1): what is kept for it, what it has or had, what it asks for, one that
-   * nobody had, one whose time is over. Null when there is none.
+   * The address for a client (RFC 2131 section 4.3.1): what is kept for it, what it has or had, what it asks for, one
+   * that nobody had, one whose time is over. Null when there is none.
    */
   choose(client: TableClient, requested: IpAddress | null, nowUs: number): IpAddress | null {
     const fixed = this.fixedFor(client);

@@ -1,6 +1,6 @@
 /**
- * The state diagram of a DHCP client (RFC 2131 figure 5) as data. Everything that moves a client from one state to another
- * goes through `nextState`: code names what happened, the table says where that leads.
+ * The state diagram of a DHCP client (RFC 2131 figure 5) as data. Everything that moves a client from one state to
+ * another goes through `nextState`: code names what happened, the table says where that leads.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
- * The options of DHCP messages (RFC 2132, 3397, 3442), as plain values. One that is malformed, or unknown, is as good as
- * absent.
+ * The options of DHCP messages (RFC 2132, 3397, 3442), as plain values. One that is malformed, or unknown, is as good
+ * as absent.
  * @module
  */
 import { IpAddress } from './address.ts';

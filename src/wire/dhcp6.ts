@@ -1,6 +1,6 @@
 /**
- * The messages of stateless DHCPv6 (RFC 8415 sections 8 and 21, RFC 3646), as plain values. An option that is malformed,
- * or unknown, is as good as absent.
+ * The messages of stateless DHCPv6 (RFC 8415 sections 8 and 21, RFC 3646), as plain values. An option that is
+ * malformed, or unknown, is as good as absent.
  * @module
  */
 import { IpAddress } from './address.ts';
