@@ -4,6 +4,7 @@
 // Needs Linux, root and iproute2. Each script has a network namespace of its own, with the kernel's default settings.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -89,6 +90,8 @@ function runOnce(path, name, binary, family) {
   return new Promise(done => {
     let said = '';
     const child = spawn('ip', args, { cwd: dirname(path), stdio: ['ignore', 'pipe', 'pipe'] });
+    // Its times are real ones: whoever else runs here shall not make it late.
+    setPriority(child.pid, constants.priority.PRIORITY_HIGHEST);
     const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
     for (const stream of [child.stdout, child.stderr]) stream.on('data', data => (said += data));
     child.on('close', (status, signal) => {

@@ -101,6 +101,8 @@ export interface Sysctl {
 
   // --- net.ipv4: TCP ---
   tcp_syn_retries: number;
+  /** Repetitions of a SYN that come a second apart each, before the time doubles; tcp_syn_retries follow them. */
+  tcp_syn_linear_timeouts: number;
   tcp_synack_retries: number;
   tcp_retries1: number;
   tcp_retries2: number;
@@ -251,6 +253,7 @@ export const DEFAULT_SYSCTL: Sysctl = {
   auto_flowlabels: true,
   bindv6only: false,
   tcp_syn_retries: 6,
+  tcp_syn_linear_timeouts: 4,
   tcp_synack_retries: 5,
   tcp_retries1: 3,
   tcp_retries2: 15,

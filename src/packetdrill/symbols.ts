@@ -1,3 +1,4 @@
+import * as errno from '../base/errno.ts';
 import * as constants from '../socket/constants.ts';
 
 /** Constants of Linux (x86-64) that scripts name and the socket calls here have no use for. */
@@ -117,7 +118,12 @@ function bits(prefix: string, names: string): Record<string, number> {
   return Object.fromEntries(names.split(' ').map((name, index) => [prefix + name, 1 << index]));
 }
 
-const SYMBOLS: Readonly<Record<string, number>> = { ...OTHERS, ...constants };
+/** ECONNREFUSED and the others, as SO_ERROR has them. */
+const ERRORS = Object.fromEntries(
+  Object.entries(errno).flatMap(([name, value]) => (typeof value === 'number' ? [[name, value]] : [])),
+);
+
+const SYMBOLS: Readonly<Record<string, number>> = { ...OTHERS, ...ERRORS, ...constants };
 
 /** A constant of the socket calls; undefined when there is none of this name. */
 export function constantOf(name: string): number | undefined {

@@ -3,6 +3,7 @@ import {
   EAGAIN,
   EALREADY,
   ECONNABORTED,
+  ECONNRESET,
   EINPROGRESS,
   EINVAL,
   EISCONN,
@@ -38,6 +39,8 @@ export class TcpSocket extends Socket {
   private ownSettings: TcpSettings;
   private binding: PortBinding | null = null;
   private phase: ConnectPhase = 'unconnected';
+  /** What disconnect() leaves to be told (sk_err). */
+  private leftError = 0;
   listener: TcpListenerEndpoint | null = null;
   endpoint: TcpEndpoint | null = null;
 
@@ -131,6 +134,7 @@ export class TcpSocket extends Socket {
     const endpoint = this.context.tcp.connect(this.binding, remote, address.port, this.settings, this);
     if (typeof endpoint === 'number') return endpoint;
     this.binding = null;
+    this.leftError = 0;
     this.adopt(endpoint);
     this.phase = 'connecting';
     return -EINPROGRESS;
@@ -152,6 +156,7 @@ export class TcpSocket extends Socket {
   /** connect(2) with AF_UNSPEC, and shutdown(2) of a socket that listens or connects: back to the beginning. */
   private disconnect(): number {
     this.listener?.close();
+    if (this.endpoint?.connected === true || this.endpoint?.connecting === true) this.leftError = ECONNRESET;
     this.endpoint?.abort();
     if (this.listener !== null) this.listener.user = null;
     this.listener = null;
@@ -182,7 +187,7 @@ export class TcpSocket extends Socket {
       if (result < 0) return result;
     }
     const { endpoint } = this;
-    if (endpoint === null) return -EPIPE;
+    if (endpoint === null) return -(this.takeError() || EPIPE);
     // A connecting stream takes no data (Linux), but that of the SEND which made it connect.
     if (endpoint.connecting && to === null) return -EAGAIN;
     if (endpoint.writeShut || !(endpoint.connected || endpoint.connecting)) {
@@ -267,7 +272,10 @@ export class TcpSocket extends Socket {
   }
 
   override takeError(): number {
-    return this.endpoint?.takeError() ?? 0;
+    if (this.endpoint !== null) return this.endpoint.takeError();
+    const { leftError } = this;
+    this.leftError = 0;
+    return leftError;
   }
 
   override readableBytes(): number {

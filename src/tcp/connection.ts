@@ -206,7 +206,7 @@ export class TcpConnection extends Tcb {
     }
     this.receiveQueue.clear();
     this.shutdownWrite();
-    if (this.state === 'FIN_WAIT_2') startFinWait2(this);
+    if (this.state === 'FIN_WAIT_2') startFinWait2(this, null);
   }
 
   /** ABORT: a reset to the peer, and everything is forgotten. */

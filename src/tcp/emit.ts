@@ -7,7 +7,7 @@ import { ACK, CWR, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts'
 import { tcpOptionsLength } from '../wire/tcp-options.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
-import type { OutSegment } from './segment.ts';
+import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { advertiseWindow } from './window.ts';
 
@@ -64,6 +64,12 @@ export function sendReset(tcb: Tcb): void {
   const out = tcb.context.out.begin(acceptableSeq(tcb), tcb.rcvNxt, RST | ACK);
   if (tcb.timestamps) putTimestamps(tcb, out);
   emit(tcb, out);
+}
+
+/** Answers a segment, which is no reset, as if there were no connection for it (RFC 9293 section 3.10.7.1). */
+export function refuse(tcb: Tcb, segment: Segment): void {
+  tcb.context.host.mib.Tcp.OutRsts++;
+  tcb.output.emit(resetFor(segment, tcb.context.out));
 }
 
 /**

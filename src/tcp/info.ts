@@ -91,7 +91,8 @@ const CA_STATES = ['Open', 'Disorder', 'CWR', 'Recovery', 'Loss'];
 export function tcpInfo(tcb: Tcb): TcpInfo {
   const { nowUs, flight } = tcb;
   return {
-    state: linuxState(tcb.state),
+    // What waits in TIME_WAIT has no socket; the socket sees that all is over.
+    state: linuxState(tcb.state === 'TIME_WAIT' ? 'CLOSED' : tcb.state),
     ca_state: CA_STATES.indexOf(tcb.caState),
     retransmits: tcb.retransmits,
     probes: tcb.probesOut,

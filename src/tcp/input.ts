@@ -16,7 +16,7 @@ import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
 import { acceptableAck, acknowledgesNew, challengeAck, headIs, mayAnswerInvalid, processAck } from './ack.ts';
 import { ackDueNow } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
-import { sendAck, sendReset } from './emit.ts';
+import { refuse, sendAck, sendReset } from './emit.ts';
 import { TX_SYN } from './flight.ts';
 import { flush, updateMss } from './output.ts';
 import { owesAckNow, receiveFin, receiveText, setDsack } from './receive.ts';
@@ -179,16 +179,14 @@ function checkAck(tcb: Tcb, segment: Segment): boolean {
   processAck(tcb, segment);
   // A close in SYN_RCVD has led past ESTABLISHED.
   if (handshake && !headIs(tcb, TX_SYN)) established(tcb);
-  if (tcb.finAcked) acknowledgeFin(tcb);
+  if (tcb.finAcked) acknowledgeFin(tcb, segment);
   return !isOver(tcb);
 }
 
 /** SYN-RECEIVED: an ACK of our SYN establishes the connection; any other is answered by a reset. */
 function acknowledgeSyn(tcb: Tcb, segment: Segment): boolean {
   if (!acknowledgesNew(tcb, segment.ack)) {
-    const out = tcb.context.out.begin(segment.ack, 0, RST);
-    tcb.context.host.mib.Tcp.OutRsts++;
-    tcb.output.emit(out);
+    refuse(tcb, segment);
     return false;
   }
   changeState(tcb, segment.has(SYN) ? 'receive SYN,ACK' : 'receive ACK of SYN');
@@ -227,10 +225,10 @@ function startSending(tcb: Tcb): void {
 }
 
 /** Our FIN has arrived: FIN-WAIT-1, CLOSING and LAST-ACK move on. */
-function acknowledgeFin(tcb: Tcb): void {
+function acknowledgeFin(tcb: Tcb, segment: Segment): void {
   if (tcb.state === 'FIN_WAIT_1') {
     changeState(tcb, 'receive ACK of FIN');
-    if (tcb.orphan) startFinWait2(tcb);
+    if (tcb.orphan) startFinWait2(tcb, segment);
     // A close() that lingers waits for this.
     tcb.output.ready(POLLOUT);
   } else if (tcb.state === 'CLOSING') {
@@ -241,12 +239,16 @@ function acknowledgeFin(tcb: Tcb): void {
   }
 }
 
-/** An orphan waits for the peer's FIN for tcp_fin_timeout or TCP_LINGER2; with a negative one, not at all. */
-export function startFinWait2(tcb: Tcb): void {
+/**
+ * An orphan waits for the peer's FIN for tcp_fin_timeout or TCP_LINGER2; with a negative one, not at all. `segment` is
+ * the one that acknowledged our FIN, when it did so just now.
+ */
+export function startFinWait2(tcb: Tcb, segment: Segment | null): void {
   const { linger2Us } = tcb.settings;
   if (linger2Us < 0) {
     tcb.context.host.mib.TcpExt.TCPAbortOnLinger++;
-    sendReset(tcb);
+    if (segment === null) sendReset(tcb);
+    else refuse(tcb, segment);
     endConnection(tcb, 'abort', 0);
     return;
   }
@@ -262,7 +264,7 @@ function checkAbandoned(tcb: Tcb, segment: Segment): boolean {
   const textEnd: Seq = (segment.seq + segment.dataLength) | 0;
   if (!abandoned || segment.dataLength === 0 || seqLe(textEnd, tcb.rcvNxt)) return true;
   tcb.context.host.mib.TcpExt.TCPAbortOnData++;
-  sendReset(tcb);
+  refuse(tcb, segment);
   endConnection(tcb, 'abort', ECONNRESET);
   tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
   return false;

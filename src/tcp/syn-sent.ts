@@ -9,22 +9,23 @@ import { ACK, RST, SYN } from '../wire/tcp.ts';
 import { acknowledgesNew, processAck } from './ack.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { agreeOnEcn } from './ecn.ts';
-import { emitSyn, sendAck } from './emit.ts';
+import { emitSyn, refuse, sendAck } from './emit.ts';
 import { flush, updateMss } from './output.ts';
-import { receiveText } from './receive.ts';
-import { resetFor, type Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_RETRANSMIT } from './timers.ts';
-import { restartRetransmit } from './transmit-timer.ts';
+import { repeatSynSoon, restartRetransmit } from './transmit-timer.ts';
 
 /** Called when the connection has reached ESTABLISHED; input.ts. */
 type Established = (tcb: Tcb) => void;
 
 /** First ACK, second RST, third security, fourth SYN, fifth neither. */
 export function synSentInput(tcb: Tcb, segment: Segment, established: Established): void {
-  const ackGood = segment.has(ACK) && acknowledgesNew(tcb, segment.ack) && timestampGood(tcb, segment);
-  if (segment.has(ACK) && !ackGood) {
+  const ackGood = segment.has(ACK) && acknowledgesNew(tcb, segment.ack);
+  if (segment.has(ACK) && !(ackGood && timestampGood(tcb, segment))) {
     if (!segment.has(RST)) refuse(tcb, segment);
+    // The peer has an old connection, and has just been told to forget it, or has: our first SYN can come again soon.
+    if (!ackGood && tcb.retransmits === 0) repeatSynSoon(tcb);
     return;
   }
   if (segment.has(RST)) {
@@ -45,11 +46,6 @@ function timestampGood(tcb: Tcb, segment: Segment): boolean {
   const { timestamps, tsEcr } = segment.options;
   if (!timestamps || tsEcr === 0) return true;
   return seqLe(tsEcr, tcb.tsNow);
-}
-
-function refuse(tcb: Tcb, segment: Segment): void {
-  tcb.context.host.mib.Tcp.OutRsts++;
-  tcb.output.emit(resetFor(segment, tcb.context.out));
 }
 
 /** The peer's SYN: its sequence number, and what its options agree to. */
@@ -84,7 +80,7 @@ function completeHandshake(tcb: Tcb, segment: Segment, established: Established)
   stopTimer(tcb, TIMER_RETRANSMIT);
   changeState(tcb, 'receive SYN,ACK');
   established(tcb);
-  if (segment.dataLength > 0) receiveText(tcb, segment);
+  // Text and FIN in a SYN-ACK are left for the peer to send again, as in Linux.
   const before = tcb.segsOut;
   flush(tcb);
   if (tcb.segsOut === before) sendAck(tcb);

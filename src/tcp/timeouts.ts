@@ -66,7 +66,9 @@ function retransmitTimeout(tcb: Tcb): void {
     enterLoss(tcb);
   }
   tcb.retransmits++;
-  tcb.backoff++;
+  // A SYN does not find the path congested: it is lost, and asks again soon.
+  if (tcb.state !== 'SYN_SENT' || tcb.retransmits > tcb.context.host.sysctl.tcp_syn_linear_timeouts)
+    tcb.backoff++;
   retransmit(tcb, 0, 'rto');
   restartRetransmit(tcb);
 }
@@ -96,7 +98,8 @@ function isTooLong(tcb: Tcb): boolean {
   const { sysctl } = tcb.context.host;
   const { userTimeoutUs, synCount } = tcb.settings;
   if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RCVD') {
-    const limit = tcb.state === 'SYN_SENT' ? synCount : sysctl.tcp_synack_retries;
+    const limit =
+      tcb.state === 'SYN_SENT' ? synCount + sysctl.tcp_syn_linear_timeouts : sysctl.tcp_synack_retries;
     return tcb.retransmits >= limit || isUserTimeout(tcb, userTimeoutUs);
   }
   if (userTimeoutUs > 0) return isUserTimeout(tcb, userTimeoutUs);

@@ -50,6 +50,11 @@ export function armAfterAck(tcb: Tcb): void {
   else resumeRetransmit(tcb);
 }
 
+/** Our SYN again after the shortest time (Linux). */
+export function repeatSynSoon(tcb: Tcb): void {
+  setRetransmit(tcb, tcb.nowUs + timeoutMinUs(tcb));
+}
+
 /** In `waitUs` a segment that is late now will be taken for lost. */
 export function armReorder(tcb: Tcb, waitUs: number): void {
   setTransmitTimer(tcb, TIMER_REORDER, tcb.nowUs + Math.min(waitUs + timeoutMinUs(tcb), backedOffRto(tcb)));

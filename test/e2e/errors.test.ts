@@ -65,7 +65,7 @@ test('a router has no route: its ICMP error ends the connect', async () => {
 });
 
 test('packets vanish: ETIMEDOUT after tcp_syn_retries', async () => {
-  const { world, a, b, cable } = pair({ tcp_syn_retries: 2 });
+  const { world, a, b, cable } = pair({ tcp_syn_retries: 2, tcp_syn_linear_timeouts: 0 });
   await world.runFor(SECOND);
   let syns = 0;
   const drop = (): boolean => ++syns > 0;

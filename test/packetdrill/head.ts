@@ -27,9 +27,8 @@ export function headOf(text: string): Head {
     } else if (label === null) claim += words;
     else said.set(label, `${said.get(label)} ${words}`);
   }
-  if (!/^[A-Z0-9].{20,}\.$/.test(claim))
-    problems.push('the first line is no sentence that says what is proved');
-  if (!/^(?:RFC \d+|Linux)/.test(said.get('Rule') ?? ''))
+  if (!/^\S.{20,}\.$/.test(claim)) problems.push('the first line is no sentence that says what is proved');
+  if (!/^(?:RFC \d+|Linux|[a-z]+\(\d\))/.test(said.get('Rule') ?? ''))
     problems.push("no line '// Rule: RFC ... section ...'");
   if (!LINUX.test(said.get('Linux') ?? ''))
     problems.push("no line '// Linux 6.18: passes', 'differs: how' or 'not run: why'");

@@ -300,7 +300,7 @@ describe('packetdrill: code and commands', () => {
     await passes([...sack(0), '+0 > S. 0:0(0) ack 1 <mss 1460>']);
     await passes([...sack(1), '+0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK>']);
     await passes([
-      '`sysctl -q net.ipv4.tcp_syn_retries=1`',
+      '`sysctl -q net.ipv4.tcp_syn_retries=1 net.ipv4.tcp_syn_linear_timeouts=0`',
       '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3',
       '+0...3 connect(3, ..., ...) = -1 ETIMEDOUT (Connection timed out)',
       '+0 > S 0:0(0) <...>',

@@ -69,7 +69,7 @@ describe('connect()', () => {
     const { world, sysA, pull } = tcpPair({ tcp_syn_retries: 2, base_reachable_time_ms: 1e6 });
     const fd = stream(sysA);
     assert.equal(named(await world.run(sysA.wait.connect(fd, SERVER))), 'ECONNREFUSED');
-    const silent = await established({ tcp_syn_retries: 2 });
+    const silent = await established({ tcp_syn_retries: 2, tcp_syn_linear_timeouts: 0 });
     silent.b.hook('ingress', () => false);
     const lost = stream(silent.sysA);
     silent.sysA.setsockopt(lost, C.SOL_SOCKET, C.SO_SNDTIMEO, { tv_sec: 2, tv_usec: 0 });

@@ -237,7 +237,7 @@ for (const iss of ISS_VALUES) {
         bench.take();
         bench.receive('P.', { text: 'abc' });
         assert.equal(bench.state, 'CLOSED');
-        assert.equal(bench.take()[0]?.startsWith('R.'), true);
+        assert.equal(bench.take()[0]?.startsWith('R '), true);
       });
     }
 
