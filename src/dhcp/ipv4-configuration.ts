@@ -139,9 +139,9 @@ export class Ipv4Configuration implements DhcpClientPort {
 
   /** Ends, and tells the server if `release`. */
   stop(release: boolean): void {
-    this.host.timers.delete(this.fallback);
     this.client.stop(release);
     this.linkLocal.stop();
+    this.host.timers.delete(this.fallback);
     if (this.usesDhcp) this.service.close();
     this.usesDhcp = false;
     this.netif.claims = null;

@@ -124,8 +124,12 @@ export class DhcpServer {
     }
     // It had an address before it came here, or wants to keep the one it has.
     const address = requestedAddress ?? request.ciaddr;
-    if (!address.inPrefix(this.plan.network, this.plan.prefixLength)) this.refuse(request, 'wrong network');
-    else this.grant(request, client, address, this.plan.authoritative || known !== null);
+    const { network, prefixLength, authoritative } = this.plan;
+    const hasAnother =
+      known?.state === 'bound' && known.untilUs > this.host.nowUs && !known.address.equals(address);
+    if (!address.inPrefix(network, prefixLength)) this.refuse(request, 'wrong network');
+    else if (hasAnother) this.refuse(request, 'not your address');
+    else this.grant(request, client, address, authoritative || known !== null);
   }
 
   /** Grants an address, or refuses it; a server that does not know for sure says nothing. */

@@ -212,7 +212,7 @@ export class World {
     const own = address ?? (isFirst ? (host.address ?? undefined) : undefined);
     const own6 = address6 ?? (isFirst ? host.options.address6 : undefined);
     const { dhcp = false, linkLocal = false, ipv6 = false } = isFirst ? host.options : {};
-    if (own === undefined && own6 === undefined && dhcp === false && !linkLocal)
+    if (own === undefined && own6 === undefined && dhcp === false && !linkLocal && !ipv6)
       throw new RangeError(`${host.name} ${name} needs an address: the option \`addresses\``);
     const result = party.attach(link, {
       name,
