@@ -9,6 +9,7 @@ export type { Env, Task } from './core/env.ts';
 export type { Hook, HookPoint } from './core/hook.ts';
 export type { Link, LinkPort, Medium, Offloads } from './core/link.ts';
 export type { Mib } from './core/mib.ts';
+export type { NameResolver } from './core/name-resolver.ts';
 export type { Packet } from './core/packet.ts';
 export { PacketPool, type PoolLimits } from './core/pool.ts';
 export { DEFAULT_SYSCTL, type Sysctl } from './core/sysctl.ts';
@@ -43,6 +44,7 @@ export { HostNotFoundError, type SocketAddress } from './socket/api/address.ts';
 export type { ConnectOptions } from './socket/api/connect.ts';
 export type { Datagram, DatagramSocket, UdpOptions } from './socket/api/datagram.ts';
 export { SocketError } from './socket/api/errors.ts';
+export { ConnectError } from './socket/api/happy-eyeballs.ts';
 export type { BoundAddress, Listener, ListenOptions } from './socket/api/listen.ts';
 export type { SocketInfo, TcpSocketStream } from './socket/api/tcp-stream.ts';
 export {

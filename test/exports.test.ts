@@ -39,6 +39,7 @@ const PROMISED: Record<string, readonly string[]> = {
     'ping',
     'traceroute',
   ],
+  './dns': ['Resolver', 'serveDns', 'decodeMessage', 'encodeMessage'],
   './http': ['HttpClient', 'serveHttp', 'serveFiles', 'MemoryFiles'],
   './linux': ['openTap', 'setUp', 'addAddress', 'listInterfaces', 'SystemError'],
   './pcap': ['PcapWriter', 'readPcap'],
@@ -123,11 +124,16 @@ describe('exports of the package', () => {
     assert.deepEqual(only(web, node), ['webEnv']);
   });
 
-  it('need no package but for ethertype/http', () => {
+  it('need no package but for ethertype/dns and ethertype/http', () => {
+    const library = '@dnsquery/dns-packet';
+    const packages: Record<string, readonly string[]> = {
+      './dns': ['', '/classes.js', '/opcodes.js', '/rcodes.js', '/types.js'].map(file => library + file),
+      './http': ['http-parser-js', 'mrmime'],
+    };
     const folders: Record<string, string> = { '.': 'node', './linux': 'node/linux' };
     for (const entry of Object.keys(PROMISED)) {
       const needed = packagesOf(posix.join('src', folders[entry] ?? entry, 'index.ts'));
-      assert.deepEqual(needed, entry === './http' ? ['http-parser-js', 'mrmime'] : [], entry);
+      assert.deepEqual(needed, packages[entry] ?? [], entry);
     }
   });
 

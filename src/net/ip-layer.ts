@@ -34,6 +34,7 @@ import type { NeighborTable } from './neighbor.ts';
 import { Netif, type NetifAddress, type NetifOwner } from './netif.ts';
 import { IcmpRateLimit } from './rate-limit.ts';
 import { RouteTable } from './route-table.ts';
+import { sortDestinations } from './source-address.ts';
 
 /** Frames taken from one interface before the next one has its turn. */
 const QUANTUM = 32;
@@ -160,6 +161,15 @@ export class IpLayer implements NetifOwner {
       : this.ipv6.route(destination, source, netif);
     if (route === -ENETUNREACH) (isV4 ? Ip : Ip6).OutNoRoutes++;
     return route;
+  }
+
+  /** Destinations in the order in which to try them (RFC 6724 section 6), of both families. */
+  sortDestinations(destinations: readonly IpAddress[]): IpAddress[] {
+    const candidates = destinations.map(destination => {
+      const route = this.route(destination, null);
+      return { destination, source: typeof route === 'number' ? null : route.source };
+    });
+    return sortDestinations(candidates);
   }
 
   /**

@@ -10,6 +10,7 @@ import type { Hook, HookPoint } from '../core/hook.ts';
 import { Host } from '../core/host.ts';
 import type { Link } from '../core/link.ts';
 import type { Mib } from '../core/mib.ts';
+import type { NameResolver } from '../core/name-resolver.ts';
 import type { FiveTuple } from '../core/network.ts';
 import { PacketPool } from '../core/pool.ts';
 import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
@@ -102,6 +103,8 @@ export class Stack {
   readonly autoconfiguration: Autoconfiguration;
   private readonly services: Services;
   private readonly whenConfigured: Configured;
+  /** Finds the addresses of the names that `connect` is given; null: it takes addresses only. */
+  resolver: NameResolver | null = null;
   private readonly links: Link[] = [];
   private readonly task: Task;
   private running = false;
@@ -252,9 +255,9 @@ export class Stack {
 
   // --- the high-level API ---------------------------------------------------------------------------------------
 
-  /** Opens a TCP connection; returns at once, `opened` says how it went. */
+  /** Opens a TCP connection; returns at once, `opened` says how it went. Names are for `resolver` to look up. */
   connect(address: SocketAddress | string, options?: ConnectOptions): TcpSocketStream {
-    return connect(this.sys, address, options);
+    return connect(this.sys, address, options, this.resolver);
   }
 
   /** Accepts TCP connections: iterate over it. */

@@ -22,6 +22,7 @@ const ORDER = [
   'socket',
   'stack',
   'tools',
+  'dns',
   'http',
   'sim',
   'packetdrill',
@@ -40,6 +41,7 @@ const OUTSIDE: ReadonlySet<string> = new Set(['node', 'web', 'cli']);
 
 /** The packages from the registry, and the one folder that may import each. */
 const PACKAGES: Record<string, readonly string[]> = {
+  '@dnsquery/dns-packet': ['dns'],
   'http-parser-js': ['http'],
   mrmime: ['http'],
   commander: ['cli'],

@@ -89,7 +89,8 @@ export class Listener {
     while (this.open) {
       const fd = await this.sys.wait.accept4(this.fd, peer, SOCK_CLOEXEC, { signal });
       if (fd >= 0 && peer.value !== null) {
-        return new TcpSocketStream(this.sys, fd, peer.value, Promise.resolve(0), this.allowHalfOpen);
+        const connected = { fd, remote: peer.value };
+        return new TcpSocketStream(this.sys, connected, Promise.resolve(0), this.allowHalfOpen);
       }
       if (fd === -EINTR) throw signal?.reason;
       if (fd === -EBADF) return null;

@@ -6,8 +6,10 @@ import { ALWAYS, type File } from '../file.ts';
 import type { OptionValue } from '../options.ts';
 import { out, type Sockaddr } from '../sockaddr.ts';
 import { waitFor } from '../wait.ts';
+import type { SocketAddress } from './address.ts';
 import { Deferred } from './deferred.ts';
 import { hostPort, SocketError } from './errors.ts';
+import type { Connected } from './happy-eyeballs.ts';
 
 /** Who talks to whom: 'address:port' of both ends. */
 export interface SocketInfo {
@@ -31,9 +33,10 @@ export class TcpSocketStream {
   /** Resolves when both directions have ended, or `close()` is done; rejects when the connection broke. */
   readonly closed: Promise<void>;
   private readonly sys: Sys;
-  private readonly fd: number;
-  private readonly file: File;
-  private readonly remote: Sockaddr;
+  /** -1 while a connection by name is sought. */
+  private fd = -1;
+  private file: File | null = null;
+  private peer: SocketAddress;
   private readonly allowHalfOpen: boolean;
   private readonly opening: Deferred<SocketInfo>;
   private readonly ending: Deferred<void>;
@@ -46,13 +49,19 @@ export class TcpSocketStream {
   private ended = false;
   private failure: unknown = null;
 
-  /** Takes over the descriptor `fd`; `handshake` is what its connect() will return. */
-  constructor(sys: Sys, fd: number, remote: Sockaddr, handshake: Promise<number>, allowHalfOpen: boolean) {
+  /**
+   * Takes over a descriptor; `handshake` is what its connect() will return. Or takes the name of a host, and the
+   * descriptor when `handshake` gives it: then it is connected.
+   */
+  constructor(
+    sys: Sys,
+    to: Connected | SocketAddress,
+    handshake: Promise<number | Connected>,
+    allowHalfOpen: boolean,
+  ) {
     const { env } = sys.context.host;
     this.sys = sys;
-    this.fd = fd;
-    this.file = sys.ops.files.get(fd) as File;
-    this.remote = remote;
+    this.peer = 'fd' in to ? this.adopt(to) : to;
     this.allowHalfOpen = allowHalfOpen;
     this.opening = new Deferred(env);
     this.ending = new Deferred(env);
@@ -98,14 +107,32 @@ export class TcpSocketStream {
     return this.close();
   }
 
-  private where(): [string, number] {
-    return [String(this.remote.address), this.remote.port];
+  private adopt({ fd, remote }: Connected): SocketAddress {
+    this.fd = fd;
+    this.file = this.sys.ops.files.get(fd) ?? null;
+    this.peer = { hostname: String(remote.address), port: remote.port };
+    return this.peer;
   }
 
-  private async open(handshake: Promise<number>): Promise<void> {
-    const result = await handshake;
-    if (this.ended) return;
-    if (result < 0) {
+  private where(): [string, number] {
+    return [this.peer.hostname, this.peer.port];
+  }
+
+  private async open(handshake: Promise<number | Connected>): Promise<void> {
+    let result: number | Connected;
+    try {
+      result = await handshake;
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (this.ended) {
+      if (typeof result !== 'number') this.sys.close(result.fd);
+      return;
+    }
+    if (typeof result !== 'number') {
+      this.adopt(result);
+    } else if (result < 0) {
       this.fail(this.errorOf('connect', result));
       return;
     }
@@ -124,7 +151,7 @@ export class TcpSocketStream {
     await this.until(0);
     host.refreshNow();
     if (this.ended) return;
-    if (this.file.closed) {
+    if (this.file?.closed === true) {
       this.fail(this.errorOf('read', -ECONNABORTED));
       return;
     }
@@ -145,8 +172,9 @@ export class TcpSocketStream {
   /** Waits until one of the bits holds, or the connection has ended. */
   private async until(mask: number): Promise<void> {
     // What was there before the wait began wakes nobody.
-    if ((this.file.poll() & (mask | ALWAYS)) !== 0) return;
-    await waitFor(this.sys.context.host, this.file, mask, Number.POSITIVE_INFINITY, undefined);
+    const file = this.file as File;
+    if ((file.poll() & (mask | ALWAYS)) !== 0) return;
+    await waitFor(this.sys.context.host, file, mask, Number.POSITIVE_INFINITY, undefined);
   }
 
   private async pull(controller: ReadableByteStreamController): Promise<void> {
@@ -235,7 +263,7 @@ export class TcpSocketStream {
     if (this.ended) return;
     this.ended = true;
     this.failure = error;
-    if (!this.file.closed) this.sys.close(this.fd);
+    if (this.file?.closed === false) this.sys.close(this.fd);
     this.sink?.error(error);
     this.opening.reject(error);
     this.ending.reject(error);
@@ -243,7 +271,7 @@ export class TcpSocketStream {
 
   private errorOf(syscall: string, result: number): SocketError {
     // A descriptor that was closed under the call: the whole stack was closed.
-    const errno = this.file.closed && !this.ended ? -ECONNABORTED : result;
+    const errno = this.file?.closed === true && !this.ended ? -ECONNABORTED : result;
     return syscall === 'connect'
       ? new SocketError(syscall, errno, ...this.where())
       : new SocketError(syscall, errno);
