@@ -99,12 +99,12 @@ export class Stack {
   readonly pingLayer: PingLayer;
   /** The BSD socket calls. */
   readonly sys: Sys;
+  /** Finds the addresses of the names that `connect` is given; null: it takes addresses only. */
+  resolver: NameResolver | null = null;
   /** The interfaces that configure themselves. */
   readonly autoconfiguration: Autoconfiguration;
   private readonly services: Services;
   private readonly whenConfigured: Configured;
-  /** Finds the addresses of the names that `connect` is given; null: it takes addresses only. */
-  resolver: NameResolver | null = null;
   private readonly links: Link[] = [];
   private readonly task: Task;
   private running = false;
