@@ -5,28 +5,28 @@ import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { enterNetns, KERNEL, OURS } from '../node/linux/kernel.ts';
-import { Host, type HostOptions } from './support/host.ts';
+import { enterNetns } from '../node/linux/kernel.ts';
+import { FAMILIES } from './support/family.ts';
+import { Host } from './support/host.ts';
 import { bytesOf } from './support/pattern.ts';
 import { skipUnless } from './support/skip.ts';
 
 const skip = skipUnless();
-/** Nothing, one byte, the last that fits a frame and the first that does not, three and 45 fragments. */
-const SIZES = [0, 1, 1472, 1473, 4000, 9000, 65507];
 const PORT = 7;
 
-for (const [name, options] of [
-  ['with the virtio-net header', {}],
-  ['without', { vnetHdr: false }],
-] as const) {
-  describe(`UDP echo ${name}`, { skip, timeout: 60_000 }, () => {
+for (const [family, vnetHdr] of FAMILIES.flatMap(each => [[each, true] as const, [each, false] as const])) {
+  const { kernel: KERNEL, ours, any, header } = family;
+  /** Nothing, one byte, the last that fits a frame and the first that does not, three and 45 fragments. */
+  const SIZES = [0, 1, 1492 - header, 1493 - header, 4000, 9000, 65527 - (header === 20 ? 20 : 0)];
+  const how = vnetHdr ? 'with the virtio-net header' : 'without the virtio-net header';
+  describe(`UDP echo over ${family.name} ${how}`, { skip, timeout: 60_000 }, () => {
     let host: Host;
     let kernel: Socket;
 
     before(async () => {
       enterNetns();
-      host = new Host(options satisfies HostOptions);
-      kernel = createSocket('udp4').bind(PORT, KERNEL);
+      host = new Host({ family, vnetHdr });
+      kernel = createSocket(family.datagram).bind(PORT, KERNEL);
       await once(kernel, 'listening');
     });
     after(() => {
@@ -36,8 +36,8 @@ for (const [name, options] of [
 
     for (const size of SIZES) {
       it(`${size} bytes from the kernel and back`, async () => {
-        const server = host.stack.udp({ port: PORT });
-        kernel.send(bytesOf(0, size), PORT, OURS);
+        const server = host.stack.udp({ hostname: any, port: PORT });
+        kernel.send(bytesOf(0, size), PORT, ours);
         const { data, hostname, port } = await server.receive();
         assert.deepEqual(Buffer.from(data), bytesOf(0, size));
         const echo = once(kernel, 'message') as Promise<[Buffer]>;
@@ -47,7 +47,7 @@ for (const [name, options] of [
       });
 
       it(`${size} bytes from us and back`, async () => {
-        const client = host.stack.udp();
+        const client = host.stack.udp({ hostname: any });
         const question = once(kernel, 'message') as Promise<[Buffer, { port: number; address: string }]>;
         await client.send(bytesOf(100, 100 + size), { hostname: KERNEL, port: PORT });
         const [data, { port, address }] = await question;
@@ -60,7 +60,8 @@ for (const [name, options] of [
 
     it('leaves no packet behind', async () => {
       await host.idle();
-      assert.equal(host.stack.mib.Udp.InErrors + host.stack.mib.Ip.ReasmFails, 0);
+      const { Udp, Ip, Ip6 } = host.stack.mib;
+      assert.equal(Udp.InErrors + Ip.ReasmFails + Ip6.ReasmFails, 0);
     });
   });
 }

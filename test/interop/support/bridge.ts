@@ -9,8 +9,11 @@ import { nodeEnv } from '../../../src/node/env.ts';
 import { addAddress, setUp } from '../../../src/node/linux/netdev.ts';
 import { openTap } from '../../../src/node/linux/tap.ts';
 import { Stack } from '../../../src/stack/stack.ts';
+import { ANY_V4, IpAddress, networkOf } from '../../../src/wire/address.ts';
 import { Netns } from '../../node/linux/netns.ts';
+import type { Family } from './family.ts';
 import { Place } from './place.ts';
+import { skipDad } from './sysctl.ts';
 
 /**
  * A bridge of ours between hosts: what goes wrong at a port is the same for the same seed, whoever is behind it. Each
@@ -20,33 +23,36 @@ export class FaultyBridge {
   private readonly env: Env = nodeEnv();
   private readonly lan = new LearningSwitch(this.env);
   private readonly hosts: { close(): void }[] = [];
+  private readonly family: Family;
   private readonly faults: Faults;
   private readonly seed: number;
 
   /** `faults` happen to what the host at the faulty port sends, and to what it receives. */
-  constructor(faults: Faults, seed: number) {
+  constructor(family: Family, faults: Faults, seed: number) {
+    this.family = family;
     this.faults = faults;
     this.seed = seed;
   }
 
   /** A kernel host at a good port. */
-  async kernel(address: string): Promise<Place> {
-    const [place, link] = await this.namespace(address);
+  async kernel(): Promise<Place> {
+    const [place, link] = await this.namespace(this.family.kernel);
     this.lan.attach(link);
     return place;
   }
 
   /** A kernel host at a faulty port. */
-  async faultyKernel(address: string): Promise<[Place, FaultyLink]> {
-    const [place, link] = await this.namespace(address);
+  async faultyKernel(): Promise<[Place, FaultyLink]> {
+    const [place, link] = await this.namespace(this.family.ours);
     return [place, this.attachFaulty(link)];
   }
 
   /** A host of ours at a faulty port. */
-  faultyStack(address: string): [Stack, FaultyLink] {
+  faultyStack(): [Stack, FaultyLink] {
+    const { ours, prefixLength } = this.family;
     const [end, inner] = createCable(this.env);
-    const stack = new Stack({ env: this.env });
-    stack.attach(end, { address: `${address}/24` });
+    const stack = new Stack({ env: this.env, sysctl: { dad_transmits: 0 } });
+    stack.attach(end, { address: `${ours}/${prefixLength}` });
     this.hosts.push(stack);
     return [stack, this.attachFaulty(inner)];
   }
@@ -60,13 +66,17 @@ export class FaultyBridge {
   private async namespace(address: string): Promise<[Place, Link]> {
     const place = new Place(address, Netns.create());
     this.hosts.push(place);
+    const { prefixLength } = this.family;
     const link = place.run(() => {
+      skipDad();
       const tap = openTap({ name: 'et0', env: this.env, vnetHdr: false, gro: false });
-      addAddress(tap.name, `${address}/24`);
+      addAddress(tap.name, `${address}/${prefixLength}`);
       setUp(tap.name);
       return tap;
     });
-    await place.shell(`ip route replace 10.65.0.0/24 dev ${link.name} src ${address} congctl cubic`);
+    const network = networkOf(IpAddress.parse(address) ?? ANY_V4, prefixLength);
+    const line = `ip route replace ${network}/${prefixLength} dev ${link.name} src ${address} congctl cubic`;
+    await place.shell(line);
     return [place, link];
   }
 

@@ -45,7 +45,7 @@ export class Capture {
 
   /** Ends it when it has seen all that `host` has sent to `hostname` so far. */
   async finish(host: Host, hostname: string): Promise<void> {
-    const socket = host.stack.udp();
+    const socket = host.stack.udp({ hostname: host.family.any });
     await socket.send(Buffer.from(MARKER), { hostname, port: DISCARD });
     await until(
       () => readFileSync(this.file).includes(MARKER),

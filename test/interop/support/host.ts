@@ -9,13 +9,15 @@ import { nodeEnv } from '../../../src/node/env.ts';
 import { addAddress, setUp } from '../../../src/node/linux/netdev.ts';
 import { openTap } from '../../../src/node/linux/tap.ts';
 import type { TapLink } from '../../../src/node/linux/tap-link.ts';
-import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../../src/socket/constants.ts';
+import { SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../../src/socket/constants.ts';
 import { Stack } from '../../../src/stack/stack.ts';
-import { KERNEL, OURS } from '../../node/linux/kernel.ts';
+import { type Family, IPV4 } from './family.ts';
+import { skipDad } from './sysctl.ts';
 import { until } from './until.ts';
 
-/** How our host differs from one at 10.65.0.2/24 whose neighbour 10.65.0.1 is the kernel. */
+/** How our host differs from one of IPv4 whose neighbour is the kernel. */
 export interface HostOptions {
+  readonly family?: Family;
   readonly sysctl?: Partial<Sysctl>;
   readonly vnetHdr?: boolean;
   /** Whether what is not on the network goes to the kernel. */
@@ -30,17 +32,21 @@ export class Host {
   /** Between the stack and the TAP. */
   readonly faulty: FaultyLink;
   readonly stack: Stack;
+  readonly family: Family;
 
   constructor(options: HostOptions = {}) {
-    const { vnetHdr = true, sysctl = {}, faults = {} } = options;
+    const { family = IPV4, vnetHdr = true, sysctl = {}, faults = {} } = options;
+    const { kernel, ours, prefixLength } = family;
     const env = nodeEnv();
+    this.family = family;
+    skipDad();
     this.tap = openTap({ name: 'et0', env, vnetHdr });
-    addAddress(this.tap.name, `${KERNEL}/24`);
+    addAddress(this.tap.name, `${kernel}/${prefixLength}`);
     setUp(this.tap.name);
-    this.stack = new Stack({ env, sysctl });
+    this.stack = new Stack({ env, sysctl: { dad_transmits: 0, ...sysctl } });
     this.faulty = faulty(this.tap, env, new Rng(1), faults);
-    const gateway = options.gateway === true ? { gateway: KERNEL } : {};
-    this.stack.attach(this.faulty, { address: `${OURS}/24`, ...gateway });
+    const gateway = options.gateway === true ? { gateway: kernel } : {};
+    this.stack.attach(this.faulty, { address: `${ours}/${prefixLength}`, ...gateway });
   }
 
   /** Packets held by the link or the stack. */
@@ -49,10 +55,10 @@ export class Host {
   }
 
   /** Opens a TCP connection. Throws an Error whose code is the errno's name. */
-  async connect(port: number, hostname = KERNEL): Promise<ByteStream> {
+  async connect(port: number, hostname: string = this.family.kernel): Promise<ByteStream> {
     const { sys } = this.stack;
-    const fd = sys.socket(AF_INET, SOCK_STREAM, 0);
-    const result = await sys.wait.connect(fd, { family: AF_INET, address: hostname, port });
+    const fd = sys.socket(this.family.domain, SOCK_STREAM, 0);
+    const result = await sys.wait.connect(fd, { address: hostname, port });
     if (result === 0) return fdStream(sys, fd);
     sys.close(fd);
     throw Object.assign(new Error(errnoName(result)), { code: errnoName(result) });
@@ -61,9 +67,9 @@ export class Host {
   /** A socket that listens. */
   listen(port: number): number {
     const { sys } = this.stack;
-    const fd = sys.socket(AF_INET, SOCK_STREAM, 0);
+    const fd = sys.socket(this.family.domain, SOCK_STREAM, 0);
     sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    const result = sys.bind(fd, { family: AF_INET, address: '0.0.0.0', port }) || sys.listen(fd, 511);
+    const result = sys.bind(fd, { address: this.family.any, port }) || sys.listen(fd, 511);
     if (result < 0) throw new Error(errnoName(result));
     return fd;
   }
