@@ -1,4 +1,5 @@
 import type { Seq } from '../base/seq.ts';
+import { RateSample } from './rate-sample.ts';
 
 /**
  * What one acknowledgement brought. One object for each stack, filled again for each acknowledgement: sack.ts and
@@ -35,8 +36,10 @@ export class AckOutcome {
   /** Of the segments that arrived the one sent last, by its place in the order of sendings (RACK.segment). */
   timed = false;
   newestOrder = 0;
-  /** Segments that were found lost. */
-  newlyLost = 0;
+  /** `tcb.lost` before this acknowledgement. */
+  priorLost = 0;
+  /** What it says of the path's rate. */
+  readonly rate = new RateSample();
 
   /** Begins anew: nothing is known. */
   clear(): void {
@@ -53,6 +56,5 @@ export class AckOutcome {
     this.hasEcho = false;
     this.sackRttUs = -1;
     this.timed = false;
-    this.newlyLost = 0;
   }
 }

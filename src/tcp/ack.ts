@@ -8,10 +8,11 @@ import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
-import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, type TX_SYN } from './flight.ts';
+import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN } from './flight.ts';
 import { tuneSendBuffer, updateMss } from './output.ts';
 import { reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, noteReordering } from './rack.ts';
+import { finishSample } from './rate-sample.ts';
 import { onAckRecovery } from './recovery.ts';
 import { updateRtt } from './rtt.ts';
 import { noteArrival, readSackBlocks } from './sack.ts';
@@ -88,8 +89,11 @@ export function processAck(tcb: Tcb, segment: Segment): void {
     return;
   }
   if (!old || outcome.sacked || outcome.dsack) recover(tcb, outcome);
-  if (!old) controlWindow(tcb, outcome);
   countDelivered(tcb, outcome);
+  if (!old) {
+    finishSample(tcb, outcome);
+    controlWindow(tcb, outcome);
+  }
   if (outcome.advanced) {
     tcb.retransmits = 0;
     tcb.retransmitStampUs = 0;
@@ -102,6 +106,8 @@ export function processAck(tcb: Tcb, segment: Segment): void {
 function beginOutcome(tcb: Tcb, { options }: Segment): AckOutcome {
   const { outcome } = tcb.context;
   outcome.clear();
+  outcome.rate.clear(tcb.flight.inFlight);
+  outcome.priorLost = tcb.lost;
   outcome.priorUna = tcb.sndUna;
   outcome.hadSacked = tcb.sack && tcb.flight.sackedOut > 0;
   outcome.priorHighSacked = tcb.highSacked;
@@ -166,6 +172,7 @@ function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   let oldestUs = 0;
   let newestUs = 0;
   let retransmitted = false;
+  const wasSyn = headIs(tcb, TX_SYN);
   for (let head = flight.head; head !== undefined && seqLe(head.end, ack); head = flight.head) {
     const { marks } = head;
     if ((marks & TX_SACKED) === 0) noteArrival(tcb, head, outcome);
@@ -182,9 +189,17 @@ function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   tcb.sndUna = ack;
   releaseAcked(tcb, ack);
   // Karn's rule: what was sent twice says nothing, but its timestamps do.
-  if (oldestUs > 0 && !retransmitted) updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs, false);
+  if (oldestUs > 0 && !retransmitted)
+    updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs, mayBeDelayed(tcb, outcome, wasSyn));
   else if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs, false);
   else measureByTimestamps(tcb, outcome);
+}
+
+/** One short segment alone, sent when nothing else was in flight: its receiver may have waited for more. */
+function mayBeDelayed(tcb: Tcb, outcome: AckOutcome, wasSyn: boolean): boolean {
+  const { delivered, hadSacked, sacked, dsack, ece, rate, priorUna } = outcome;
+  if (delivered !== 1 || hadSacked || sacked || dsack || ece || wasSyn) return false;
+  return seqDiff(tcb.sndUna, priorUna) < tcb.mss && rate.tagged && rate.priorDelivered === tcb.delivered;
 }
 
 /** A segment that is acknowledged in part keeps its rest. */

@@ -9,6 +9,7 @@ import { emitSyn, sendAck, sendReset } from './emit.ts';
 import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
 import { flush, isWritable, updateMss, writableBytes } from './output.ts';
+import { beginRateSending, checkAppLimited, tagSegment } from './rate-sample.ts';
 import { markTooBigLost } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import type { TcpSettings } from './settings.ts';
@@ -127,6 +128,7 @@ export class TcpConnection extends Tcb {
    * segment back (MSG_MORE). The caller has checked the state.
    */
   write(bytes: Uint8Array, start: number, end: number, more: boolean): number {
+    checkAppLimited(this);
     const taken = Math.min(end - start, writableBytes(this));
     if (taken < end - start) this.writeBlocked = true;
     if (taken === 0) return 0;
@@ -292,7 +294,10 @@ export class TcpConnection extends Tcb {
 
   private sendSyn(): void {
     this.sndNxt = (this.iss + 1) | 0;
-    this.flight.push(this.context.newSegment(this.iss, this.sndNxt, this.nowUs, TX_SYN));
+    const syn = this.context.newSegment(this.iss, this.sndNxt, this.nowUs, TX_SYN);
+    beginRateSending(this);
+    tagSegment(this, syn);
+    this.flight.push(syn);
     this.context.host.mib.Tcp.ActiveOpens++;
     emitSyn(this);
     this.lastSentUs = this.nowUs;

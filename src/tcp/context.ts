@@ -1,7 +1,7 @@
 import { BlockPool } from '../core/blocks.ts';
 import type { Host } from '../core/host.ts';
 import { AckOutcome } from './ack-outcome.ts';
-import type { TxSegment } from './flight.ts';
+import { newTxSegment, type TxSegment } from './flight.ts';
 import { OutSegment } from './segment.ts';
 
 /** Segments kept for the next use, per stack. */
@@ -25,12 +25,13 @@ export class TcpContext {
 
   newSegment(seq: number, end: number, sentUs: number, marks: number): TxSegment {
     const segment = this.freeSegments.pop();
-    if (segment === undefined) return { seq, end, sentUs, order: 0, marks, attempts: 0 };
+    if (segment === undefined) return newTxSegment(seq, end, sentUs, marks);
     segment.seq = seq;
     segment.end = end;
     segment.sentUs = sentUs;
     segment.marks = marks;
     segment.attempts = 0;
+    segment.delivered = -1;
     return segment;
   }
 

@@ -23,6 +23,30 @@ export interface TxSegment {
   marks: number;
   /** How many times it was sent again. */
   attempts: number;
+  /**
+   * When it was sent (rate-sample.ts): what had been delivered, -1 once that was used; when the last of that was; when
+   * what was then acknowledged had been sent; and whether the user was the limit. Times are modulo 2^32 microseconds.
+   */
+  delivered: number;
+  deliveredStamp: number;
+  firstSentStamp: number;
+  appLimited: boolean;
+}
+
+/** A segment that is about to be sent for the first time. */
+export function newTxSegment(seq: Seq, end: Seq, sentUs: number, marks: number): TxSegment {
+  return {
+    seq,
+    end,
+    sentUs,
+    order: 0,
+    marks,
+    attempts: 0,
+    delivered: -1,
+    deliveredStamp: 0,
+    firstSentStamp: 0,
+    appLimited: false,
+  };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { seqDiff } from '../base/seq.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
+import { deliveryRate } from './rate-sample.ts';
 import { backedOffRto } from './rtt.ts';
 import { linuxState } from './state.ts';
 import type { Tcb } from './tcb.ts';
@@ -61,6 +62,9 @@ export interface TcpInfo {
   data_segs_out: number;
   bytes_sent: number;
   bytes_retrans: number;
+  /** Bytes a second that the path has delivered lately, and whether the user was the limit then. */
+  delivery_rate: number;
+  delivery_rate_app_limited: number;
   snd_wnd: number;
   rcv_wnd: number;
   /** Segments that are known to have arrived, each time they were sent. */
@@ -132,6 +136,8 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     data_segs_out: tcb.dataSegsOut,
     bytes_sent: tcb.bytesSent,
     bytes_retrans: tcb.bytesRetrans,
+    delivery_rate: deliveryRate(tcb),
+    delivery_rate_app_limited: Number(tcb.rateAppLimited),
     snd_wnd: tcb.sndWnd,
     rcv_wnd: tcb.rcvWndLeft,
     delivered: tcb.delivered,

@@ -11,10 +11,12 @@ import type { Tcb } from './tcb.ts';
 /** A segment is lost; its repetition, if there is one, too. */
 export function markLost(tcb: Tcb, segment: TxSegment): void {
   const { flight } = tcb;
-  if ((segment.marks & TX_RETRANS) !== 0) {
+  const again = (segment.marks & TX_RETRANS) !== 0;
+  if (again) {
     flight.unmark(segment, TX_RETRANS);
     tcb.context.host.mib.TcpExt.TCPLostRetransmit++;
   }
+  if ((segment.marks & TX_LOST) === 0 || again) tcb.lost++;
   flight.mark(segment, TX_LOST);
 }
 

@@ -9,6 +9,7 @@ import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
 import { TX_FIN, TX_PUSH } from './flight.ts';
+import { beginRateSending, tagSegment } from './rate-sample.ts';
 import { retransmitLost } from './retransmit.ts';
 import type { Tcb } from './tcb.ts';
 import { armAfterSend, armPersist } from './transmit-timer.ts';
@@ -123,11 +124,14 @@ function sendData(tcb: Tcb, length: number, fin: boolean): void {
   const push = length > 0 && (pushed || segments > 1 || fin);
   tcb.sndNxt = fin ? (end + 1) | 0 : end;
   let at = seq;
+  beginRateSending(tcb);
   do {
     const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
     const last = next === end;
     const marks = last ? (fin ? TX_FIN : 0) | (push ? TX_PUSH : 0) : 0;
-    flight.push(context.newSegment(at, last ? tcb.sndNxt : next, nowUs, marks));
+    const segment = context.newSegment(at, last ? tcb.sndNxt : next, nowUs, marks);
+    tagSegment(tcb, segment);
+    flight.push(segment);
     at = next;
   } while (at !== end);
   if (length % mss !== 0) tcb.smallSeq = end;

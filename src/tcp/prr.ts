@@ -33,7 +33,7 @@ export function reduceWindow(tcb: Tcb, outcome: AckOutcome): void {
     send = Math.ceil((tcb.prrDelivered * tcb.ssthresh) / tcb.priorCwnd) - tcb.prrOut;
   } else {
     send = Math.max(tcb.prrDelivered - tcb.prrOut, delivered);
-    if (outcome.advanced && outcome.newlyLost === 0) send++;
+    if (outcome.advanced && tcb.lost === outcome.priorLost) send++;
     send = Math.min(send, room);
   }
   tcb.cwnd = inFlight + Math.max(send, tcb.prrOut === 0 ? 1 : 0);

@@ -119,15 +119,11 @@ function leaveCwr(tcb: Tcb): void {
 
 /** Marks the segments that are lost by now. True when the reordering timer was set for others. */
 function findLosses(tcb: Tcb, outcome: AckOutcome): boolean {
-  const { flight } = tcb;
-  if (flight.packetsOut === 0) return false;
-  const { lostOut } = flight;
-  let waits = false;
-  if (usesRack(tcb)) waits = markLostByTime(tcb);
-  else if (tcb.sack) markLostByCount(tcb);
+  if (tcb.flight.packetsOut === 0) return false;
+  if (usesRack(tcb)) return markLostByTime(tcb);
+  if (tcb.sack) markLostByCount(tcb);
   else if (headIsLost(tcb, outcome)) markHeadLost(tcb);
-  outcome.newlyLost += flight.lostOut - lostOut;
-  return waits;
+  return false;
 }
 
 /** Without SACK: three duplicates, or while repairing an acknowledgement that uncovers the next hole. */

@@ -16,6 +16,7 @@ import {
   TX_SYN,
   type TxSegment,
 } from './flight.ts';
+import { tagSegment } from './rate-sample.ts';
 import type { Tcb } from './tcb.ts';
 import { isTimerSet, TIMER_REORDER } from './timers.ts';
 import { restartRetransmit } from './transmit-timer.ts';
@@ -49,6 +50,7 @@ export function retransmit(tcb: Tcb, index: number, reason: Reason): boolean {
   if (!fitSegment(tcb, index)) return false;
   const segment = flight.at(index) as TxSegment;
   flight.sentAgain(segment, nowUs);
+  tagSegment(tcb, segment);
   if (reason === 'probe') {
     // It is still one segment, which may be in the network twice.
     flight.mark(segment, TX_EVER_RETRANS);

@@ -6,6 +6,7 @@ import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import { noteDelivery } from './rack.ts';
+import { noteRate } from './rate-sample.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { noteDuplicateArrival } from './undo.ts';
@@ -80,6 +81,7 @@ function markSacked(tcb: Tcb, left: Seq, right: Seq, outcome: AckOutcome): void 
 /** A segment is known to have arrived, by SACK or by acknowledgement: what that says of time and of order. */
 export function noteArrival(tcb: Tcb, segment: TxSegment, outcome: AckOutcome): void {
   outcome.delivered++;
+  noteRate(tcb, segment, outcome.rate);
   noteDelivery(tcb, segment, outcome);
   if ((segment.marks & TX_EVER_RETRANS) !== 0) return;
   if (seqLe(segment.end, tcb.highSeq)) outcome.originalArrived = true;

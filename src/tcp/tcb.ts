@@ -202,6 +202,19 @@ export abstract class Tcb implements Timer, CongestionState {
   delivered = 0;
   /** Of these, what was acknowledged with an ECN echo. */
   deliveredCe = 0;
+  /** Segments that were taken for lost so far, each time they were. */
+  lost = 0;
+  /**
+   * The path's rate (rate-sample.ts): when the newest segment that is known to have arrived was sent, and when that
+   * became known, modulo 2^32 microseconds; until so many are delivered the user is the limit, 0 when the path is; and
+   * the last sample that counts.
+   */
+  firstSentStamp = 0;
+  deliveredStamp = 0;
+  appLimited = -1;
+  rateDelivered = 0;
+  rateIntervalUs = 0;
+  rateAppLimited = true;
   totalRto = 0;
   totalRtoRecoveries = 0;
   /** Time spent repairing after time-outs, and when the present such repair began; 0 when there is none. */

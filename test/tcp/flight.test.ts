@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   Flight,
+  newTxSegment,
   TX_EVER_RETRANS,
   TX_FIN,
   TX_LOST,
@@ -40,7 +41,7 @@ for (const iss of ISS_VALUES) {
             const segment = flight.at(index);
             if (what === 'push') {
               const end = (next + length) | 0;
-              flight.push({ seq: next, end, sentUs: 0, order: 0, marks: 0, attempts: 0 });
+              flight.push(newTxSegment(next, end, 0, 0));
               next = end;
             } else if (what === 'shift') flight.shift();
             else if (segment === undefined) continue;
@@ -61,7 +62,7 @@ for (const iss of ISS_VALUES) {
       const flight = new Flight();
       for (let i = 0; i < 8; i++) {
         const seq = (iss + 10 * i) | 0;
-        flight.push({ seq, end: (seq + 10) | 0, sentUs: 0, order: 0, marks: 0, attempts: 0 });
+        flight.push(newTxSegment(seq, (seq + 10) | 0, 0, 0));
       }
       for (let offset = 0; offset <= 80; offset++)
         assert.equal(flight.indexAfter((iss + offset) | 0), Math.floor(offset / 10));
@@ -72,13 +73,13 @@ for (const iss of ISS_VALUES) {
 describe('a segment cut in two', () => {
   it('keeps its marks on both sides, and its FIN at the end', () => {
     const flight = new Flight();
-    const segment = { seq: 0, end: 21, sentUs: 5, order: 0, marks: TX_FIN, attempts: 1 };
+    const segment = { ...newTxSegment(0, 21, 5, TX_FIN), attempts: 1 };
     flight.push(segment);
     flight.mark(segment, TX_LOST);
     flight.split(0, 10);
     assert.deepEqual(all(flight), [
-      { seq: 0, end: 10, sentUs: 5, order: 0, marks: TX_LOST, attempts: 1 },
-      { seq: 10, end: 21, sentUs: 5, order: 0, marks: TX_LOST | TX_FIN, attempts: 1 },
+      { ...newTxSegment(0, 10, 5, TX_LOST), attempts: 1 },
+      { ...newTxSegment(10, 21, 5, TX_LOST | TX_FIN), attempts: 1 },
     ]);
     assert.equal(flight.lostOut, 2);
   });
