@@ -241,6 +241,8 @@ export class Mib {
     'TCPACKSkippedFinWait2',
     'TCPACKSkippedTimeWait',
     'TCPACKSkippedChallenge',
+    'TCPMTUPFail',
+    'TCPMTUPSuccess',
     'TCPWinProbe',
     'TCPKeepAlive',
     'TCPDelivered',

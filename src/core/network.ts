@@ -20,6 +20,8 @@ export interface Route {
   readonly netif: number;
   /** The largest IP packet towards the destination, in bytes. */
   readonly mtu: number;
+  /** What TCP announces as MSS at most, in bytes; 0 leaves it to the MTU. */
+  readonly advmss: number;
   /** Super-segments: the largest IP packet the interface takes (or cuts in software), in bytes. */
   readonly gsoMaxSize: number;
   readonly kind: 'unicast' | 'local' | 'broadcast' | 'multicast';

@@ -184,6 +184,17 @@ export interface Sysctl {
   tcp_invalid_ratelimit: number;
   /** The smallest MSS we accept from a peer, in bytes. */
   tcp_min_snd_mss: number;
+  /**
+   * Finding out the path's MTU without ICMP (RFC 4821): 0 never; 1 when full segments vanish without a word; 2 from the
+   * begin. Linux's default is 0: a connection ends where a router drops and the ICMP does not arrive.
+   */
+  tcp_mtu_probing: 0 | 1 | 2;
+  /** The MSS that a search begins with, and the least one, in bytes. */
+  tcp_base_mss: number;
+  tcp_mtu_probe_floor: number;
+  /** A search ends when it knows the MTU within so many bytes, and begins anew after so many seconds. */
+  tcp_probe_threshold: number;
+  tcp_probe_interval: number;
   /** Segments of data in the initial window (RFC 6928). Not a sysctl in Linux: TCP_INIT_CWND. */
   ethertype_init_cwnd: number;
   /** Milliseconds of TIME_WAIT, 2 MSL. A compile-time constant in Linux: TCP_TIMEWAIT_LEN. */
@@ -300,6 +311,11 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_challenge_ack_limit: 1000,
   tcp_invalid_ratelimit: 500,
   tcp_min_snd_mss: 48,
+  tcp_mtu_probing: 1,
+  tcp_base_mss: 1024,
+  tcp_mtu_probe_floor: 48,
+  tcp_probe_threshold: 8,
+  tcp_probe_interval: 600,
   ethertype_init_cwnd: 10,
   ethertype_time_wait_ms: 60000,
   ethertype_gso_max_size: 65535,

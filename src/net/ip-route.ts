@@ -17,6 +17,7 @@ export class IpRoute implements Route {
   narrow = false;
   /** Whether we get ourselves what we send to everyone. IPv4. */
   loopsBack = true;
+  advmss = 0;
   /** What the two addresses contribute to a flow label. IPv6. */
   flowSeed = 0;
   /** The outgoing interface. */

@@ -1,6 +1,15 @@
 import { EEXIST, EINVAL, ENETUNREACH, ENOENT } from '../base/errno.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, networkOf } from '../wire/address.ts';
 
+/** What is known of the paths by a route, beyond what its interface says (`ip route add ... mtu lock 1400 advmss 1300`). */
+export interface RouteMetrics {
+  /** The largest packet, in bytes; `mtuLock`: routers may cut such packets, no search for the path's MTU is needed. */
+  readonly mtu?: number;
+  readonly mtuLock?: boolean;
+  /** What TCP announces as MSS at most, in bytes. */
+  readonly advmss?: number;
+}
+
 /** A line of the routing table. */
 export interface RouteEntry {
   readonly destination: IpAddress;
@@ -15,6 +24,7 @@ export interface RouteEntry {
   readonly source: IpAddress | null;
   /** 'kernel' when it came with an address, 'ra' or 'dhcp' when a router or a server told of it, else 'static'. */
   readonly protocol: 'kernel' | 'ra' | 'dhcp' | 'static';
+  readonly metrics?: RouteMetrics;
 }
 
 /** What `RouteTable.add` takes: an entry whose interface may be left to the table when there is a gateway. */
@@ -25,6 +35,7 @@ export interface RouteSpec {
   readonly netif?: number;
   readonly metric?: number;
   readonly source?: IpAddress | null;
+  readonly metrics?: RouteMetrics;
 }
 
 /** The routing table: longest prefix first, then the lowest metric, then the oldest. */
@@ -56,7 +67,23 @@ export class RouteTable {
       netif = link.netif;
     }
     if (netif === 0) return -EINVAL;
-    return this.insert({ destination, prefixLength, gateway, netif, metric, source, protocol: 'static' });
+    const { metrics = {} } = spec;
+    return this.insert({
+      destination,
+      prefixLength,
+      gateway,
+      netif,
+      metric,
+      source,
+      protocol: 'static',
+      metrics,
+    });
+  }
+
+  /** Puts a route in the place of one that differs from it in its metrics at most (`ip route change`). As `add`. */
+  change(spec: RouteSpec): number {
+    this.remove(spec.destination, spec.prefixLength, spec.gateway ?? null);
+    return this.add(spec);
   }
 
   /** Adds the route to everywhere else, by `gateway`. As `add`. */

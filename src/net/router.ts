@@ -13,7 +13,7 @@ import { type Interfaces, LOOPBACK_INDEX } from './interfaces.ts';
 import { IpRoute } from './ip-route.ts';
 import type { Netif } from './netif.ts';
 import { PathMtus } from './path-mtu.ts';
-import type { RouteEntry, RouteTable } from './route-table.ts';
+import type { RouteEntry, RouteMetrics, RouteTable } from './route-table.ts';
 
 /** Destinations whose route is remembered. */
 const CACHE_MAX = 4096;
@@ -96,7 +96,7 @@ export class Router {
     const nextHop = entry?.gateway ?? destination;
     const from = source ?? this.sourceBy(entry, out, nextHop);
     if (from === null && netif === 0) return -EADDRNOTAVAIL;
-    return this.make(destination, from ?? ANY_V4, nextHop, out, 'unicast');
+    return this.make(destination, from ?? ANY_V4, nextHop, out, 'unicast', entry?.metrics);
   }
 
   private toSelf(destination: IpAddress, source: IpAddress | null): IpRoute {
@@ -145,13 +145,16 @@ export class Router {
     nextHop: IpAddress,
     out: Netif,
     kind: Route['kind'],
+    metrics: RouteMetrics = {},
   ): IpRoute {
     const known = this.pathMtus.find(destination);
     // The loopback's MTU is 65536, but the length field of IPv4 ends at 65535 (Linux: IP_MAX_MTU).
-    const mtu = Math.min(out.mtu, known?.mtu ?? IPV4_MAX_LENGTH, IPV4_MAX_LENGTH);
+    const most = Math.min(out.mtu, metrics.mtu ?? IPV4_MAX_LENGTH, IPV4_MAX_LENGTH);
+    const mtu = Math.min(known?.mtu ?? most, most);
     const { generation } = this.interfaces;
     const made = new IpRoute(destination, source, nextHop, out, mtu, IPV4_MAX_LENGTH, kind, generation);
-    made.narrow = known?.narrow === true && known.mtu <= out.mtu;
+    made.narrow = metrics.mtuLock === true || (known?.narrow === true && known.mtu <= out.mtu);
+    made.advmss = metrics.advmss ?? 0;
     return made;
   }
 

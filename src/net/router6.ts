@@ -13,7 +13,7 @@ import type { Interfaces } from './interfaces.ts';
 import { IpRoute } from './ip-route.ts';
 import type { Netif } from './netif.ts';
 import { PathMtus } from './path-mtu.ts';
-import type { RouteEntry, RouteTable } from './route-table.ts';
+import type { RouteEntry, RouteMetrics, RouteTable } from './route-table.ts';
 import { selectSource } from './source-address.ts';
 
 /** The largest super-segment, in bytes of IP packet. */
@@ -104,7 +104,7 @@ export class Router6 {
     const from = source ?? entry?.source ?? this.chooseSource(destination, out);
     if (from === null) return -EADDRNOTAVAIL;
     const nextHop = this.redirected(destination, out.index) ?? entry?.gateway ?? destination;
-    return this.make(destination, from, nextHop, out, 'unicast');
+    return this.make(destination, from, nextHop, out, 'unicast', entry?.metrics);
   }
 
   private toSelf(destination: IpAddress, source: IpAddress | null): IpRoute | number {
@@ -150,13 +150,15 @@ export class Router6 {
     nextHop: IpAddress,
     out: Netif,
     kind: Route['kind'],
+    metrics: RouteMetrics = {},
   ): IpRoute {
     const known = this.pathMtus.find(destination);
     const most = IPV6_PAYLOAD_MAX + IPV6_HEADER_LENGTH;
-    const mtu = Math.min(out.ipv6?.mtu ?? out.mtu, known?.mtu ?? most, most);
+    const mtu = Math.min(out.ipv6?.mtu ?? out.mtu, metrics.mtu ?? most, known?.mtu ?? most, most);
     const { generation } = this.interfaces;
     const made = new IpRoute(destination, source, nextHop, out, mtu, GSO_MAX, kind, generation);
     made.flowSeed = this.flowSeed(source) ^ Math.imul(this.flowSeed(destination), 0x9e3779b1);
+    made.advmss = metrics.advmss ?? 0;
     return made;
   }
 

@@ -3,6 +3,7 @@
  * table is an error, never ignored; so is one that fails, unless `||` follows.
  * @module
  */
+import type { RouteMetrics } from '../net/route-table.ts';
 import type { Settings } from './settings.ts';
 import { CommandError, type Pipeline, parseShell } from './shell.ts';
 import type { VirtualFiles } from './virtual-files.ts';
@@ -16,6 +17,8 @@ export interface Machine {
   counters(): Map<string, number>;
   /** The text of a file of /proc that is made when it is read; null when there is none. */
   procFile(path: string): string | null;
+  /** Changes the route to the remote side. */
+  changeRoute(metrics: RouteMetrics): void;
   /** Drops everything that is sent, or no longer. */
   dropAll(on: boolean): void;
   /** Lets virtual time pass. */
@@ -212,18 +215,27 @@ function readProc(files: readonly string[], { machine }: Shell): string[] {
   });
 }
 
-/** `ip tcp_metrics flush`: none are kept. `ip route change ... initcwnd N`; other attributes are not to be had. */
+/** What a route may be said to have. */
+const ROUTE_ATTRIBUTES: readonly string[] = ['via', 'dev', 'initcwnd', 'mtu', 'advmss'];
+
+/** `ip tcp_metrics flush`: none are kept. `ip route change ... initcwnd N mtu lock N advmss N`. */
 function ip(args: readonly string[], _input: string, { machine }: Shell): Outcome {
   const words = args.filter(arg => !/^-[46]$/.test(arg));
   if (words[0] === 'tcp_metrics' && words[1] === 'flush') return OK;
   if (words[0] !== 'route' || words[1] !== 'change')
     throw new CommandError(`unknown command 'ip ${args.join(' ')}'`);
-  for (let i = 3; i < words.length; i += 2) {
-    const [name, value] = [words[i], words[i + 1] ?? ''];
-    if (name === 'via' || name === 'dev') continue;
-    if (name !== 'initcwnd') throw new CommandError(`routes have no ${name} here: 'ip ${args.join(' ')}'`);
-    machine.settings.set('ethertype_init_cwnd', value);
+  const given = new Map<string, string>();
+  const rest = words.slice(3).filter(word => word !== 'lock');
+  for (let i = 0; i < rest.length; i += 2) given.set(rest[i] ?? '', rest[i + 1] ?? '');
+  for (const name of given.keys()) {
+    if (!ROUTE_ATTRIBUTES.includes(name))
+      throw new CommandError(`routes have no ${name} here: 'ip ${args.join(' ')}'`);
   }
+  const cwnd = given.get('initcwnd');
+  if (cwnd !== undefined) machine.settings.set('ethertype_init_cwnd', cwnd);
+  const metrics: Record<string, number> = {};
+  for (const name of ['mtu', 'advmss']) if (given.has(name)) metrics[name] = Number(given.get(name));
+  machine.changeRoute({ ...metrics, mtuLock: words.includes('lock') });
   return OK;
 }
 

@@ -11,7 +11,6 @@ const FIXED: Readonly<Record<string, { readonly values: readonly string[] | null
   tcp_fastopen: { values: null, why: 'it allows what nothing here asks for: there is no Fast Open' },
   tcp_fastopen_key: { values: null, why: 'as tcp_fastopen' },
   tcp_fastopen_blackhole_timeout_sec: { values: null, why: 'as tcp_fastopen' },
-  tcp_mtu_probing: { values: ['0'], why: 'no path MTU probing' },
   tcp_notsent_lowat: { values: ['4294967295', '-1'], why: 'no limit on what is not sent' },
   tcp_pacing_ss_ratio: { values: ['200'], why: 'no pacing' },
   tcp_pacing_ca_ratio: { values: ['120'], why: 'no pacing' },

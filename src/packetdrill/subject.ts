@@ -1,4 +1,5 @@
 import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import type { RouteMetrics, RouteSpec } from '../net/route-table.ts';
 import { VirtualClock } from '../sim/clock.ts';
 import type { Sys } from '../socket/calls.ts';
 import { AF_INET, AF_INET6, SOCK_STREAM } from '../socket/constants.ts';
@@ -48,6 +49,9 @@ const PROC_STATES = [
   'CLOSING',
 ];
 
+/** Where our defaults differ from Linux's, scripts begin with Linux's. */
+const LINUX: Partial<Sysctl> = { tcp_mtu_probing: 0 };
+
 /** The stack under test, on virtual time, with a script at the other end of its only link. Times count from 0. */
 export class Subject implements Machine {
   readonly settings: Settings;
@@ -59,6 +63,7 @@ export class Subject implements Machine {
   private startUs: number;
   private readonly stack: Stack;
   private readonly link: ScriptLink;
+  private route: RouteSpec | null = null;
   /** State of the connection with each remote port, as the trace tells it. */
   private readonly states = new Map<number, string>();
 
@@ -78,7 +83,7 @@ export class Subject implements Machine {
     this.stack = new Stack({
       name: 'subject',
       env: this.clock.env(1),
-      sysctl: { ...DEFAULT_SYSCTL, ...options.sysctl },
+      sysctl: { ...DEFAULT_SYSCTL, ...LINUX, ...options.sysctl },
       ...(iss === null ? {} : { iss: () => iss | 0 }),
     });
     const { host, tcp } = this.stack;
@@ -102,7 +107,8 @@ export class Subject implements Machine {
     sys.close(probe);
     const netif = this.stack.attach(this.link, { address: `${localAddress}/${prefixLength}` });
     if (netif < 0) throw new UnsupportedError(`the stack cannot have the address ${localAddress}`);
-    ip.routes.add({ destination: remote, prefixLength: remote.byteLength * 8, netif });
+    this.route = { destination: remote, prefixLength: remote.byteLength * 8, netif };
+    ip.routes.add(this.route);
   }
 
   get sys(): Sys {
@@ -152,6 +158,10 @@ export class Subject implements Machine {
   /** A packet from the peer. */
   inject(packet: Uint8Array, gsoSize: number): void {
     this.link.inject(packet, gsoSize);
+  }
+
+  changeRoute(metrics: RouteMetrics): void {
+    if (this.route !== null) this.stack.ip.routes.change({ ...this.route, metrics });
   }
 
   dropAll(on: boolean): void {

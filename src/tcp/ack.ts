@@ -8,8 +8,10 @@ import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
-import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN } from './flight.ts';
-import { tuneSendBuffer, updateMss } from './output.ts';
+import { TX_EVER_RETRANS, TX_EVER_RETRANS, type TX_FIN, type TX_FIN, TX_SACKED, TX_SACKED, TX_SYN, type TX_SYN } from './flight.ts';
+import { updateMss } from './mss.ts';
+import { checkProbeArrived } from './mtu-probe.ts';
+import { tuneSendBuffer } from './output.ts';
 import { reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, noteReordering } from './rack.ts';
 import { finishSample } from './rate-sample.ts';
@@ -188,6 +190,7 @@ function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   tcb.bytesAcked += seqDiff(ack, tcb.sndUna);
   tcb.sndUna = ack;
   releaseAcked(tcb, ack);
+  if (tcb.mtuSearch !== null) checkProbeArrived(tcb);
   // Karn's rule: what was sent twice says nothing, but its timestamps do.
   if (oldestUs > 0 && !retransmitted)
     updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs, mayBeDelayed(tcb, outcome, wasSyn));

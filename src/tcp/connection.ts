@@ -1,6 +1,7 @@
 import { ECONNRESET, EMSGSIZE } from '../base/errno.ts';
 import { seqDiff } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { enterQuickAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { createCongestionControl } from './congestion/registry.ts';
@@ -8,7 +9,9 @@ import { ECN_OK } from './ecn.ts';
 import { emitSyn, sendAck, sendReset } from './emit.ts';
 import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
-import { flush, isWritable, updateMss, writableBytes } from './output.ts';
+import { updateMss } from './mss.ts';
+import { limitMtuSearch } from './mtu-probe.ts';
+import { flush, isWritable, writableBytes } from './output.ts';
 import { beginRateSending, checkAppLimited, tagSegment } from './rate-sample.ts';
 import { markTooBigLost } from './recovery.ts';
 import type { Segment } from './segment.ts';
@@ -86,15 +89,26 @@ export class TcpConnection extends Tcb {
     onSegment(this, segment);
   }
 
-  /** The path towards the peer: its MTU, and the largest super-segment that it takes (0: none). */
-  setPath(mtu: number, gsoMaxSize: number): void {
+  /**
+   * The path towards the peer: its MTU, the largest super-segment that it takes (0: none), and the largest MSS to
+   * announce (0: what the MTU leaves), in bytes.
+   */
+  setPath(mtu: number, gsoMaxSize: number, advmss = 0): void {
+    this.notePath(mtu, gsoMaxSize, advmss);
+    updateMss(this);
+  }
+
+  /** As `setPath`, while segments are being sent: those that come next are as long as the ones before (as Linux). */
+  notePath(mtu: number, gsoMaxSize: number, advmss = 0): void {
     this.pathMtu = mtu;
     this.gsoMaxSize = gsoMaxSize;
-    const fromMtu = mtu - this.ipHeaderLength - 20;
+    const fromMtu = mtu - this.ipHeaderLength - TCP_HEADER_LENGTH;
     const { maxSeg } = this.settings;
-    this.advMss = maxSeg > 0 ? Math.min(fromMtu, maxSeg) : fromMtu;
+    const limits = [maxSeg, advmss].filter(limit => limit > 0);
+    this.advMss = Math.min(fromMtu, ...limits);
     this.rcvMss = Math.min(this.rcvMss, this.advMss);
-    updateMss(this);
+    this.mssStale = true;
+    limitMtuSearch(this);
   }
 
   /** The path has become smaller: what is in flight and too big for it is cut and sent again at once (RFC 1191). */

@@ -73,29 +73,36 @@ export function refuse(tcb: Tcb, segment: Segment): void {
 }
 
 /**
- * Sends `length` bytes from `seq` on: as one super-segment where the link takes it, otherwise cut to the MSS. FIN and
+ * Sends `length` bytes from `seq` on: as one super-segment where the link takes it, otherwise cut to `mss`. FIN and
  * PSH go with the last segment, CWR with the first. `ect`: as ECN-capable.
  */
-export function emitData(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean): void {
-  const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : tcb.mss;
+export function emitData(
+  tcb: Tcb,
+  seq: Seq,
+  length: number,
+  flags: number,
+  ect: boolean,
+  mss: number = tcb.mss,
+): void {
+  const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : mss;
   let sent = 0;
   do {
     const part = Math.min(length - sent, size);
     const last = sent + part === length;
     const absent = (last ? 0 : FIN | PSH) | (sent === 0 ? 0 : CWR);
-    emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect);
+    emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect, mss);
     sent += part;
   } while (sent < length);
 }
 
-function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean): void {
+function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean, mss: number): void {
   const out = tcb.context.out.begin(seq, tcb.rcvNxt, flags);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
   out.data = tcb.sendQueue;
   out.dataOffset = seqDiff(seq, tcb.queueSeq);
   out.dataLength = length;
-  out.gsoSize = length > tcb.mss ? tcb.mss : 0;
+  out.gsoSize = length > mss ? mss : 0;
   out.ect = ect;
   delayedAckCarried(tcb);
   emit(tcb, out);

@@ -18,7 +18,9 @@ import { ackDueNow } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
 import { refuse, sendAck, sendReset } from './emit.ts';
 import { TX_SYN } from './flight.ts';
-import { flush, updateMss } from './output.ts';
+import { updateMss } from './mss.ts';
+import { beginMtuSearch } from './mtu-probe.ts';
+import { flush } from './output.ts';
 import { owesAckNow, receiveFin, receiveText, setDsack } from './receive.ts';
 import type { Segment } from './segment.ts';
 import { mayReceive } from './state.ts';
@@ -206,6 +208,7 @@ export function established(tcb: Tcb): void {
   tcb.undoStampUs = 0;
   tcb.softError = 0;
   updateMss(tcb);
+  if (tcb.mtuSearch === null) beginMtuSearch(tcb);
   startSending(tcb);
   tcb.congestion.onStart(tcb);
   if (tcb.settings.keepAlive) restartKeepalive(tcb);

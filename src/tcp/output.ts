@@ -4,20 +4,17 @@
  */
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLOUT } from '../core/readiness.ts';
-import { ACK, FIN, PSH, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import { ACK, FIN, PSH } from '../wire/tcp.ts';
 import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
 import { TX_FIN, TX_PUSH } from './flight.ts';
+import { updateMss } from './mss.ts';
+import { nextProbe, probeWasSent, WAIT_FOR_PROBE } from './mtu-probe.ts';
 import { beginRateSending, tagSegment } from './rate-sample.ts';
 import { retransmitLost } from './retransmit.ts';
 import type { Tcb } from './tcb.ts';
 import { armAfterSend, armPersist } from './transmit-timer.ts';
 
-/** The least payload of a full segment, whatever a peer or a path says. */
-const MSS_MIN = 8;
-/** Half of a window that is larger than this is a full segment at most; a smaller one is taken whole. */
-const HALF_WINDOW_FROM = 536;
 /** What a segment in flight costs in bytes of send buffer, and how many may be in any case. */
 const SEGMENT_COST = 512;
 const SEGMENTS_MIN = 256;
@@ -26,6 +23,7 @@ const SEGMENTS_MIN = 256;
 export function flush(tcb: Tcb): void {
   const { newDataFirst } = tcb;
   tcb.newDataFirst = false;
+  if (tcb.mssStale) updateMss(tcb);
   if (hasToSend(tcb) && tcb.output.isBusy()) return;
   if (newDataFirst) {
     sendNew(tcb);
@@ -37,24 +35,21 @@ export function flush(tcb: Tcb): void {
   sendNew(tcb);
 }
 
-/** Payload of a full segment: the peer's MSS within the path's MTU, less options, at most half the peer's window. */
-export function updateMss(tcb: Tcb): void {
-  const fromPath = tcb.pathMtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH;
-  const limit = tcb.settings.maxSeg > 0 ? Math.min(tcb.peerMss, tcb.settings.maxSeg) : tcb.peerMss;
-  const options = tcb.timestamps ? TIMESTAMPS_LENGTH : 0;
-  let mss = Math.min(fromPath, limit) - options;
-  // A peer whose whole window is smaller than two segments would starve (SWS): send it half-windows.
-  if (tcb.maxSndWnd > HALF_WINDOW_FROM) mss = Math.min(mss, tcb.maxSndWnd >> 1);
-  else if (tcb.maxSndWnd > 0) mss = Math.min(mss, tcb.maxSndWnd);
-  tcb.mss = Math.max(mss, MSS_MIN);
-}
-
 function hasToSend(tcb: Tcb): boolean {
   return tcb.unsent > 0 || tcb.flight.lostOut > tcb.flight.retransOut || (tcb.finQueued && !tcb.finSent);
 }
 
 function sendNew(tcb: Tcb): void {
   let sent = false;
+  if (tcb.mtuSearch !== null) {
+    const length = nextProbe(tcb);
+    if (length === WAIT_FOR_PROBE) return;
+    if (length > 0) {
+      sendData(tcb, length, false, length);
+      probeWasSent(tcb, length);
+      sent = true;
+    }
+  }
   for (;;) {
     const unsent = tcb.unsent;
     const finDue = tcb.finQueued && !tcb.finSent;
@@ -112,13 +107,13 @@ function holdBack(tcb: Tcb, finDue: boolean): boolean {
   return tcb.flight.packetsOut > 0 && seqGt(tcb.smallSeq, tcb.sndUna) && seqLe(tcb.smallSeq, tcb.sndNxt);
 }
 
-/** Emits `length` bytes at SND.NXT, with the FIN behind them when `fin`. */
-function sendData(tcb: Tcb, length: number, fin: boolean): void {
+/** Emits `length` bytes at SND.NXT, in segments of `mss`, with the FIN behind them when `fin`. */
+function sendData(tcb: Tcb, length: number, fin: boolean, mss: number = tcb.mss): void {
   const { context, flight } = tcb;
   if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
   const seq = tcb.sndNxt;
   const end = (seq + length) | 0;
-  const { mss, nowUs } = tcb;
+  const { nowUs } = tcb;
   const segments = Math.max(Math.ceil(length / mss), 1);
   const pushed = seqGt(tcb.pushSeq, seq) && seqLe(tcb.pushSeq, end);
   const push = length > 0 && (pushed || segments > 1 || fin);
@@ -137,7 +132,7 @@ function sendData(tcb: Tcb, length: number, fin: boolean): void {
   if (length % mss !== 0) tcb.smallSeq = end;
   const ect = length > 0 && (tcb.ecnFlags & ECN_OK) !== 0;
   const cwr = ect ? takeCwr(tcb) : 0;
-  emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect);
+  emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect, mss);
   noteSent(tcb, segments, length);
 }
 

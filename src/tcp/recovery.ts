@@ -18,6 +18,7 @@ import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { queueCwr } from './ecn.ts';
 import { TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import { countDuplicates, limitDuplicates, markHeadLost, markLost, markLostByCount } from './lost-marks.ts';
+import { probeWasLost } from './mtu-probe.ts';
 import { beginReduction, reduceWindow } from './prr.ts';
 import { detectLosses, markLostByTime, timeLeftUs, usesRack } from './rack.ts';
 import type { CaState, Tcb } from './tcb.ts';
@@ -51,6 +52,10 @@ function watch(tcb: Tcb, outcome: AckOutcome): boolean {
     if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
     if (outcome.ece) enterCwr(tcb);
     if (tcb.caState !== 'CWR') keepOpen(tcb);
+    return waits;
+  }
+  if (probeWasLost(tcb)) {
+    markTooBigLost(tcb);
     return waits;
   }
   enterRecovery(tcb, outcome.ece);

@@ -16,6 +16,7 @@ import {
   TX_SYN,
   type TxSegment,
 } from './flight.ts';
+import { forgetProbe } from './mtu-probe.ts';
 import { tagSegment } from './rate-sample.ts';
 import type { Tcb } from './tcb.ts';
 import { isTimerSet, TIMER_REORDER } from './timers.ts';
@@ -48,6 +49,7 @@ type Reason = 'rto' | 'fast' | 'probe';
 export function retransmit(tcb: Tcb, index: number, reason: Reason): boolean {
   const { flight, nowUs } = tcb;
   if (!fitSegment(tcb, index)) return false;
+  forgetProbe(tcb);
   const segment = flight.at(index) as TxSegment;
   flight.sentAgain(segment, nowUs);
   tagSegment(tcb, segment);

@@ -10,7 +10,9 @@ import { acknowledgesNew, processAck } from './ack.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { agreeOnEcn } from './ecn.ts';
 import { emitSyn, refuse, sendAck } from './emit.ts';
-import { flush, updateMss } from './output.ts';
+import { updateMss } from './mss.ts';
+import { beginMtuSearch } from './mtu-probe.ts';
+import { flush } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_RETRANSMIT } from './timers.ts';
@@ -79,6 +81,8 @@ function completeHandshake(tcb: Tcb, segment: Segment, established: Established)
   processAck(tcb, segment);
   stopTimer(tcb, TIMER_RETRANSMIT);
   changeState(tcb, 'receive SYN,ACK');
+  // Here already, so that the first segments are no larger than the search allows; the passive side is less careful.
+  beginMtuSearch(tcb);
   established(tcb);
   // Text and FIN in a SYN-ACK are left for the peer to send again, as in Linux.
   const before = tcb.segsOut;

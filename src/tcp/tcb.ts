@@ -36,6 +36,19 @@ export interface TcpOutput {
   confirmed(): void;
 }
 
+/** Where the search for the path's MTU stands (Linux's icsk_mtup). Lengths are those of packets, in bytes. */
+export interface MtuSearch {
+  /** The largest that is known to get through, and the largest that may. */
+  low: number;
+  high: number;
+  /** The probe that is under way, 0 for none: its length and its place in the stream. */
+  size: number;
+  startSeq: Seq;
+  endSeq: Seq;
+  /** When this search began. */
+  stampUs: number;
+}
+
 /** Linux's tcp_ca_state: where loss recovery stands. */
 export type CaState = 'Open' | 'Disorder' | 'CWR' | 'Recovery' | 'Loss';
 
@@ -115,6 +128,10 @@ export abstract class Tcb implements Timer, CongestionState {
   mss = MSS_DEFAULT;
   /** The largest packet towards the peer, and the largest super-segment's payload (0: none), from the route. */
   pathMtu = 576;
+  /** The path has changed since the MSS was chosen. */
+  mssStale = false;
+  /** Null while nobody searches for the path's MTU (mtu-probe.ts). */
+  mtuSearch: MtuSearch | null = null;
   gsoMaxSize = 0;
   /** Bytes of the IP header, for the MSS: 20 or 40. */
   readonly ipHeaderLength: number;

@@ -11,6 +11,7 @@ import { traceCwnd } from './ca-state.ts';
 import { endConnection } from './change-state.ts';
 import { sendAck, sendProbe, sendReset } from './emit.ts';
 import { TX_SYN } from './flight.ts';
+import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
 import { flush, sendForced } from './output.ts';
 import { enterLoss, onReorderTimeout } from './recovery.ts';
 import { retransmit } from './retransmit.ts';
@@ -62,6 +63,7 @@ function retransmitTimeout(tcb: Tcb): void {
   if (headIs(tcb, TX_SYN)) {
     tcb.flight.lostOut = 0;
   } else {
+    if (isUserTimeout(tcb, backoffSum(tcb, blackHoleRetries(tcb)))) suspectBlackHole(tcb);
     countTimeout(tcb);
     enterLoss(tcb);
   }

@@ -234,11 +234,11 @@ export class TcpEndpoint implements Flow, TcpOutput {
   emit(segment: OutSegment): void {
     const { layer } = this;
     this.turnLeft -= segment.dataLength;
-    if (this.path.generation !== layer.ip.generation) this.refreshRoute();
+    if (this.path.generation !== layer.ip.generation) this.refreshRoute(true);
     const { settings } = this.connection;
     const options = segment.ect ? this.ectOptions(settings) : settings;
     const errno = -sendSegment(layer.host, layer.ip, segment, this, this.path, options);
-    if (errno === EMSGSIZE) this.connection.setPath(this.path.mtu, this.path.gsoMaxSize);
+    if (errno === EMSGSIZE) this.applyRoute(this.path);
   }
 
   /** What IP is asked for with ECN-capable segments: made again only when the settings change. */
@@ -265,16 +265,18 @@ export class TcpEndpoint implements Flow, TcpOutput {
     this.layer.ip.neighborConfirm(this.path);
   }
 
-  private refreshRoute(): void {
+  private refreshRoute(sending = false): void {
     const route = this.layer.ip.route(this.remoteAddress, this.localAddress);
     // Without a route the old one is kept: what cannot be sent is lost, and TCP waits for better times.
     if (typeof route === 'number') return;
     this.path = route;
-    this.applyRoute(route);
+    this.applyRoute(route, sending);
   }
 
-  private applyRoute(route: Route): void {
-    const headers = this.connection.ipHeaderLength + 60;
-    this.connection.setPath(route.mtu, Math.max(route.gsoMaxSize - headers, 0));
+  private applyRoute({ mtu, advmss, gsoMaxSize }: Route, sending = false): void {
+    const { connection } = this;
+    const superSegment = Math.max(gsoMaxSize - connection.ipHeaderLength - 60, 0);
+    if (sending) connection.notePath(mtu, superSegment, advmss);
+    else connection.setPath(mtu, superSegment, advmss);
   }
 }

@@ -317,8 +317,9 @@ export class TcpLayer implements TransportProtocol {
   /** The MSS to offer towards `remote`: what its route's MTU leaves, or less when the socket wants less. */
   advMss(local: IpAddress, remote: IpAddress, settings: TcpSettings): number {
     const route = this.ip.route(remote, local);
-    const mtu = typeof route === 'number' ? 576 : route.mtu;
-    const mss = mtu - (remote.byteLength === 4 ? 20 : 40) - TCP_HEADER_LENGTH;
+    const { mtu, advmss } = typeof route === 'number' ? { mtu: 576, advmss: 0 } : route;
+    const fromMtu = mtu - (remote.byteLength === 4 ? 20 : 40) - TCP_HEADER_LENGTH;
+    const mss = advmss > 0 ? Math.min(advmss, fromMtu) : fromMtu;
     return settings.maxSeg > 0 ? Math.min(mss, settings.maxSeg) : mss;
   }
 

@@ -157,8 +157,20 @@ for (const family of FAMILIES) {
       assert.match(texts[0] as string, /1280/);
     });
 
-    it('without ICMP: what is too big is lost, so that our connection times out', async () => {
+    it('without ICMP: our connection finds out by itself, after repetitions in vain (RFC 4821)', async () => {
       await begin(false);
+      const [nc, fd] = await connectTo(7006);
+      await sendAll(nc, fd);
+      const { TCPMTUPSuccess, TCPTimeouts } = host.stack.mib.TcpExt;
+      assert.ok(
+        TCPTimeouts > 0 && TCPMTUPSuccess > 0,
+        `${TCPTimeouts} time-outs, ${TCPMTUPSuccess} probes arrived`,
+      );
+    });
+
+    it('without ICMP and without tcp_mtu_probing: what is too big is lost, so that our connection times out', async () => {
+      await begin(false);
+      host.stack.host.sysctl.tcp_mtu_probing = 0;
       const [nc, fd] = await connectTo(7003);
       const { sys } = host.stack;
       sys.setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);

@@ -21,6 +21,8 @@ class FakeMachine implements Machine {
     return path === '/proc/net/tcp' ? 'sl\n   0: 0100A8C0:1F90 00000000:0000 0A 00000000' : null;
   }
 
+  changeRoute(): void {}
+
   dropAll(on: boolean): void {
     this.drops = on;
   }
@@ -70,7 +72,7 @@ describe('packetdrill: the shell', () => {
     for (const [text, message] of [
       ['frobnicate', /unknown command 'frobnicate'/],
       ['ip link set dev lo up', /unknown command 'ip link/],
-      ['ip route change 192.0.2.1 dev tun0 advmss 600', /routes have no advmss/],
+      ['ip route change 192.0.2.1 dev tun0 rtt 600', /routes have no rtt/],
       ['tc qdisc add dev tun0 root netem delay 10ms', /no queueing discipline 'netem/],
       ['ethtool -K tun0 tso on', /the link cannot/],
       ['echo 1 > /etc/passwd', /writing to \/etc\/passwd/],

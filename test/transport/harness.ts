@@ -175,6 +175,7 @@ export class LayerBench {
         nextHop: destination,
         netif: 2,
         mtu: 1500,
+        advmss: 0,
         gsoMaxSize: 0,
         kind: 'unicast',
         generation: 1,

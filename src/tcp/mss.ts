@@ -1,0 +1,42 @@
+/**
+ * The payload of a full segment (RFC 9293 section 3.7.1, RFC 6691).
+ * @module
+ */
+import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import type { Tcb } from './tcb.ts';
+
+/** The least payload of a full segment, whatever a peer or a path says. */
+const MSS_MIN = 8;
+/** Half of a window that is larger than this is a full segment at most; a smaller one is taken whole. */
+const HALF_WINDOW_FROM = 536;
+
+/** Payload of a full segment: the peer's MSS within the path's MTU, less options, at most half the peer's window. */
+export function updateMss(tcb: Tcb): void {
+  const { mtuSearch } = tcb;
+  let mss = mssFor(tcb, mtuSearch === null ? tcb.pathMtu : Math.min(tcb.pathMtu, mtuSearch.low));
+  // A peer whose whole window is smaller than two segments would starve (SWS): send it half-windows.
+  if (tcb.maxSndWnd > HALF_WINDOW_FROM) mss = Math.min(mss, tcb.maxSndWnd >> 1);
+  else if (tcb.maxSndWnd > 0) mss = Math.min(mss, tcb.maxSndWnd);
+  tcb.mss = Math.max(mss, MSS_MIN);
+  tcb.mssStale = false;
+}
+
+/** The payload of a segment that fills a packet of `mtu` bytes, or the most that the peer takes. */
+export function mssFor(tcb: Tcb, mtu: number): number {
+  return Math.min(mtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH, mssLimit(tcb)) - optionsLength(tcb);
+}
+
+/** The packet that a segment with so much payload makes, in bytes. */
+export function mtuFor(tcb: Tcb, mss: number): number {
+  return mss + optionsLength(tcb) + TCP_HEADER_LENGTH + tcb.ipHeaderLength;
+}
+
+/** What the peer's MSS option and TCP_MAXSEG leave (Linux's mss_clamp). */
+export function mssLimit({ settings, peerMss }: Tcb): number {
+  return settings.maxSeg > 0 ? Math.min(peerMss, settings.maxSeg) : peerMss;
+}
+
+function optionsLength(tcb: Tcb): number {
+  return tcb.timestamps ? TIMESTAMPS_LENGTH : 0;
+}
