@@ -8,7 +8,7 @@ import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
-import { TX_EVER_RETRANS, TX_EVER_RETRANS, type TX_FIN, type TX_FIN, TX_SACKED, TX_SACKED, TX_SYN, type TX_SYN } from './flight.ts';
+import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { checkProbeArrived } from './mtu-probe.ts';
 import { tuneSendBuffer } from './output.ts';
