@@ -95,6 +95,7 @@ export class DnsRepository {
   }
 
   private addServer(source: DnsSource, netif: number, address: IpAddress, untilUs: number): void {
+    if (address.isUnspecified || address.isMulticast || address.isLimitedBroadcast) return;
     const value = address.withZone(netif);
     const entry = { source, netif, value, untilUs };
     this.serverEntries = this.merge(this.serverEntries, entry, other => other.equals(value));

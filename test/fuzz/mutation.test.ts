@@ -39,6 +39,11 @@ function attackedArena(frames: number): Arena {
   return arena;
 }
 
+/** How many leases are in a state. */
+function countLeases({ server }: Arena, state: string): number {
+  return server.leases.filter(lease => lease.state === state).length;
+}
+
 test('the mutants reach the deeper code', () => {
   const arena = attackedArena(20_000);
   const { Ip, Icmp, Ip6, Icmp6, Tcp, TcpExt, Udp } = arena.target.mib;
@@ -66,6 +71,8 @@ test('the mutants reach the deeper code', () => {
     'SACK lies were seen': TcpExt.TCPSACKDiscard,
     'recovery began by SACK': TcpExt.TCPSackRecovery,
     'half-open requests were reset': TcpExt.EmbryonicRsts,
+    'addresses were given': countLeases(arena, 'bound'),
+    'addresses were declined': countLeases(arena, 'declined'),
   };
   for (const [what, count] of Object.entries(reached)) assert.ok(count > 0, `${what}: ${count}`);
   arena.close();
@@ -108,7 +115,8 @@ test('an exception is reported with the frame that caused it', t => {
   t.mock.method(Stack.prototype, 'hook', function (this: Stack, ...args: Parameters<Stack['hook']>) {
     original.apply(this, args);
     return original.call(this, 'ingress', packet => {
-      if (packet.mark > 0 && packet.bytes[packet.start + 47] === 4) throw new Error('fell over');
+      const isReset = packet.length > 47 && packet.bytes[packet.start + 47] === 4;
+      if (packet.mark > 0 && isReset) throw new Error('fell over');
       return true;
     });
   });

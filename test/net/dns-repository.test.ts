@@ -49,6 +49,18 @@ describe('the DNS repository (RFC 8106 section 6)', () => {
     assert.deepEqual(servers(), []);
   });
 
+  test('what no server can have is not taken', () => {
+    const { dns, servers } = repository();
+    const bad = ['0.0.0.0', '224.0.0.1', '255.255.255.255', '::', 'ff02::1'];
+    dns.replace(
+      'dhcp',
+      2,
+      bad.map(text => ip(text)),
+      [],
+    );
+    assert.deepEqual(servers(), []);
+  });
+
   test('it tells of each change, and holds no more than max_addresses of one source', () => {
     const { host, dns, servers } = repository();
     let changes = 0;

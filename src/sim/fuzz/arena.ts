@@ -3,6 +3,8 @@ import type { Link } from '../../core/link.ts';
 import type { Packet } from '../../core/packet.ts';
 import { PacketPool } from '../../core/pool.ts';
 import type { Sysctl } from '../../core/sysctl.ts';
+import type { DhcpServer } from '../../dhcp/server.ts';
+import type { DhcpServerOptions } from '../../dhcp/server-plan.ts';
 import { faulty } from '../../link/faulty.ts';
 import { LearningSwitch } from '../../link/switch.ts';
 import { Stack } from '../../stack/stack.ts';
@@ -10,6 +12,7 @@ import { TcpEndpoint } from '../../transport/tcp-layer.ts';
 import { VirtualClock } from '../clock.ts';
 import { Innocent, type Peer, Talker } from './clients.ts';
 import { contradiction } from './consistency.ts';
+import { Newcomer } from './newcomer.ts';
 import { DatagramEcho, Service } from './services.ts';
 import { Tap } from './tap.ts';
 import { Tape } from './tape.ts';
@@ -52,12 +55,22 @@ const TIMERS_MAX = 4096;
 /** Addresses and routes of the target: what routers tell of has limits, too. */
 const ADDRESSES_MAX = 64;
 const ROUTES_MAX = 256;
+/** Leases of the target, which is a DHCP server for these. */
+const LEASES_MAX = 16;
+const DHCP: DhcpServerOptions = {
+  pool: ['10.77.9.1', '10.77.9.250'],
+  leaseSeconds: 10,
+  leasesMax: LEASES_MAX,
+  nameServers: [TARGET.ipv4],
+  searchDomains: ['fuzz.test'],
+  fixed: { '02:00:00:00:00:77': '10.77.9.251' },
+};
 /** Blocks of queue memory of the target: a connection may have its two buffers full. */
 const BLOCKS_MAX = 64 * FLOWS_MAX;
 
 /**
- * Three hosts on a switch: the target, the host whose traffic with it is recorded and attacked, and the innocent one,
- * which must not feel a thing.
+ * Four hosts on a switch: the target, the host whose traffic with it is recorded and attacked, one that gets its address
+ * from the target, and the innocent one, which must not feel a thing.
  */
 export class Arena {
   readonly clock = new VirtualClock();
@@ -73,6 +86,8 @@ export class Arena {
   private readonly hosts: readonly Stack[];
   private readonly services: readonly (Service | DatagramEcho)[];
   private readonly talkers: readonly Talker[];
+  private readonly newcomer: Newcomer;
+  readonly server: DhcpServer;
 
   constructor(rng: Rng) {
     const { clock, pool } = this;
@@ -82,7 +97,8 @@ export class Arena {
     this.target = newHost('target');
     const attacked = newHost('attacked');
     const innocent = newHost('innocent');
-    this.hosts = [this.target, attacked, innocent];
+    const newcomer = newHost('newcomer');
+    this.hosts = [this.target, attacked, innocent, newcomer];
     this.tap = new Tap(lan.port({ delayUs: DELAY_US }));
     this.tap.onFrame = packet => {
       if (!touchesInnocent(packet)) this.tape.record(packet);
@@ -94,6 +110,10 @@ export class Arena {
     };
     attacked.attach(port(ATTACKED_LOSS), addressesOf(ATTACKED));
     innocent.attach(port(INNOCENT_LOSS), addressesOf(INNOCENT));
+    newcomer.attach(port(0), { ipv6: true });
+    this.newcomer = new Newcomer(newcomer, rng.fork());
+    this.server = this.target.dhcpServer('eth0', DHCP);
+    this.target.dhcp6Server('eth0', { nameServers: [TARGET.ipv6], searchDomains: ['fuzz.test'] });
     this.services = [
       new Service(this.target, 7, 'echo'),
       new Service(this.target, 9, 'discard'),
@@ -125,6 +145,7 @@ export class Arena {
   turn(us: number, mayBegin: boolean): void {
     for (const service of this.services) service.pump();
     for (const talker of this.talkers) talker.pump();
+    this.newcomer.pump();
     this.innocent.pump(mayBegin);
     this.clock.runFor(us);
   }
@@ -141,6 +162,7 @@ export class Arena {
       ['neighbours', ip.neighbors.size, host.sysctl.gc_thresh3],
       ['IPv6 neighbours', ip.ipv6.neighbors.size, host.sysctl.gc_thresh3],
       ['addresses', ip.netifs.flatMap(netif => netif.addresses).length, ADDRESSES_MAX],
+      ['DHCP leases', this.server.leases.length, LEASES_MAX],
       ['routes', ip.routes.list().length, ROUTES_MAX],
     ];
     const over = figures.find(([, value, limit]) => value > limit);
@@ -186,6 +208,7 @@ export class Arena {
   private hangUp(): void {
     for (const service of this.services) service.hangUp();
     for (const talker of this.talkers) talker.hangUp();
+    this.newcomer.hangUp();
   }
 
   /** Ends every host. */

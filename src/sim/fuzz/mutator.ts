@@ -3,6 +3,7 @@ import type { Packet } from '../../core/packet.ts';
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP, ethernetType } from '../../wire/ethernet.ts';
 import { setIpv4Fragment } from '../../wire/ipv4.ts';
 import { emitVlan, VLAN_TAG_LENGTH, VLAN_TYPE } from '../../wire/vlan.ts';
+import { isDhcp, lieInDhcp } from './dhcp-lies.ts';
 import { fieldsOf, type HeaderKind, mutateField } from './fields.ts';
 import { lieAboutErrors6, lieAboutNeighbors, lieInExtensions } from './ipv6-lies.ts';
 import { isIpv6, locateIpv4, locateTransport, repairChecksums, repairLength } from './repair.ts';
@@ -15,6 +16,8 @@ export const MUTANT_MAX = 1700;
 const CHANGES_MAX = 3;
 /** How often lengths and checksums are made right again, so that the deeper code is reached. */
 const REPAIR = 0.9;
+/** How often a change of a DHCP message is one of DHCP's own. */
+const DHCP = 0.7;
 /** How often a recorded frame is sent again as it was: a replay. */
 const REPLAY = 0.06;
 
@@ -46,6 +49,10 @@ export class Mutator {
 
   private change(packet: Packet): void {
     const { rng } = this;
+    if (isDhcp(packet) && rng.chance(DHCP)) {
+      lieInDhcp(packet, rng);
+      return;
+    }
     switch (rng.below(16)) {
       case 0:
         this.flipBits(packet);

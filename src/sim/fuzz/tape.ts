@@ -1,5 +1,6 @@
 import type { Rng } from '../../base/rng.ts';
 import type { Packet } from '../../core/packet.ts';
+import { isDhcp } from './dhcp-lies.ts';
 import { isIpv6, locateIpv4, locateTransport, PROTOCOL_TCP, PROTOCOL_UDP } from './repair.ts';
 
 /** Bytes of a frame that are kept. */
@@ -19,7 +20,7 @@ export interface RecordedFrame {
 /** How often a TCP segment is picked, of either family; what is left is for the others in equal parts. */
 const TCP_SHARE = 0.7;
 const STREAMS = ['tcp', 'tcp6'] as const;
-const OTHERS = ['arp', 'icmp', 'udp', 'fragment', 'icmp6', 'udp6', 'fragment6'] as const;
+const OTHERS = ['arp', 'icmp', 'udp', 'fragment', 'icmp6', 'udp6', 'fragment6', 'dhcp'] as const;
 
 type Kind = (typeof STREAMS)[number] | (typeof OTHERS)[number];
 
@@ -60,6 +61,7 @@ export class Tape {
 }
 
 function kindOf(packet: Packet): Kind {
+  if (isDhcp(packet)) return 'dhcp';
   const protocol = locateTransport(packet);
   if (isIpv6(packet)) {
     if (protocol < 0) return 'fragment6';
