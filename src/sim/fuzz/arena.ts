@@ -69,8 +69,8 @@ const DHCP: DhcpServerOptions = {
 const BLOCKS_MAX = 64 * FLOWS_MAX;
 
 /**
- * Four hosts on a switch: the target, the host whose traffic with it is recorded and attacked, one that gets its address
- * from the target, and the innocent one, which must not feel a thing.
+ * Four hosts on a switch: the target, the host whose traffic with it is recorded and attacked, one that gets its
+ * address from the target, and the innocent one, which must not feel a thing.
  */
 export class Arena {
   readonly clock = new VirtualClock();
