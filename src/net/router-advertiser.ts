@@ -4,7 +4,7 @@
  */
 import type { Host } from '../core/host.ts';
 import { Alarm } from '../core/timers.ts';
-import { ALL_NODES, type IpAddress } from '../wire/address.ts';
+import { ALL_NODES, type IpAddress, networkOf } from '../wire/address.ts';
 import { ND_ROUTER_ADVERT } from '../wire/icmp6.ts';
 import type { PrefixInformation } from '../wire/ndp-options.ts';
 import type { Ndp } from './ndp.ts';
@@ -148,7 +148,7 @@ export class RouterAdvertiser {
       options: {
         sourceMac: this.ndp.macOf(netif),
         mtu: options.mtu,
-        prefixes: options.prefixes ?? ownPrefixes(netif),
+        prefixes: (options.prefixes ?? ownPrefixes(netif)).map(withoutHost),
         nameServers: servers,
         searchDomains:
           searchDomains.length === 0 ? undefined : [{ lifetime: VALID_SECONDS, domains: searchDomains }],
@@ -157,10 +157,23 @@ export class RouterAdvertiser {
   }
 }
 
-/** The prefixes of the addresses that an interface was given by hand. */
+/** RFC 4861 section 4.6.2: the bits behind the prefix are zero. */
+function withoutHost(info: PrefixInformation): PrefixInformation {
+  return { ...info, prefix: networkOf(info.prefix, info.prefixLength) };
+}
+
+/** The prefixes of the addresses that an interface was given by hand, each once. */
 function ownPrefixes(netif: Netif): PrefixInformation[] {
-  return (netif.ipv6?.addresses ?? [])
-    .filter(({ address, origin }) => origin === 'manual' && !address.isLinkLocal)
+  const own = (netif.ipv6?.addresses ?? []).filter(
+    ({ address, origin }) => origin === 'manual' && !address.isLinkLocal,
+  );
+  return own
+    .filter(({ address, prefixLength }, at) => {
+      const first = own.findIndex(
+        other => other.prefixLength === prefixLength && other.address.inPrefix(address, prefixLength),
+      );
+      return first === at;
+    })
     .map(({ address, prefixLength }) => ({
       prefix: address,
       prefixLength,

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { RouterAdvert } from '../../src/wire/ndp.ts';
+import { ND_ROUTER_ADVERT } from '../../src/wire/icmp6.ts';
+import { parseNdp, type RouterAdvert } from '../../src/wire/ndp.ts';
 import type { PrefixInformation } from '../../src/wire/ndp-options.ts';
 import { mac, nd } from './craft6.ts';
-import { advance, discoveries, ip, ManualEnv, QUIET, settle, TestHost, TestLink } from './harness.ts';
+import {
+  advance,
+  discoveries,
+  ip,
+  ManualEnv,
+  packets6,
+  QUIET,
+  settle,
+  TestHost,
+  TestLink,
+  viewOf,
+} from './harness.ts';
 
 const SECOND = 1_000_000;
 const ROUTER = 'fe80::9';
@@ -297,4 +309,20 @@ test('a router that advertises configures the hosts of its link', () => {
   router.ip.ipv6.advertise(inside, null);
   settle(router, host);
   assert.deepEqual(host.ip.ipv6.defaultRouters, []);
+});
+
+test('a router tells prefixes, not its addresses, and each once', () => {
+  const router = new TestHost(new ManualEnv(), 'r', { ...LISTENING, forwarding: true });
+  const link = new TestLink({ mac: 9 });
+  const netif = router.attach(link, 'fd01::1/64');
+  netif.addAddress(ip('fd01::7'), 64);
+  netif.addAddress(ip('fd02::1'), 56);
+  router.ip.ipv6.advertise(netif, {});
+  advance(2 * SECOND, router);
+  const [told] = packets6(link).flatMap(({ data }) => {
+    const message = parseNdp(viewOf(data), 0, data.length);
+    return message?.type === ND_ROUTER_ADVERT ? [message] : [];
+  });
+  const prefixes = told?.options.prefixes?.map(each => `${each.prefix}/${each.prefixLength}`);
+  assert.deepEqual(prefixes, ['fd01::/64', 'fd02::/56']);
 });
