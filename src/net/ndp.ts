@@ -253,7 +253,9 @@ export class Ndp implements NeighborProtocol, LinkMessages {
   }
 
   private isOwn(netif: Netif, source: IpAddress): boolean {
-    return !source.isUnspecified && netif.ipv6?.find(source) != null;
+    const entry = source.isUnspecified ? null : (netif.ipv6?.find(source) ?? null);
+    // Somebody else has a duplicate, and may talk to our other addresses from it.
+    return entry !== null && entry.check !== 'duplicate';
   }
 
   /**

@@ -10,6 +10,7 @@ import { kernelAddressFor } from '../../src/cli/host/kernel-address.ts';
 import { Interrupted } from '../../src/cli/host/lifetime.ts';
 import type { HostOptions } from '../../src/cli/host/options.ts';
 import { progressLine } from '../../src/cli/host/progress.ts';
+import { waitForSlaac } from '../../src/cli/host/slaac.ts';
 import { type CommandHost, withHost } from '../../src/cli/host/with-host.ts';
 import { askRunning } from '../../src/cli/running.ts';
 import { chooseSockets } from '../../src/cli/ss/choose.ts';
@@ -123,17 +124,21 @@ describe('withHost', () => {
   };
 
   /** A cable to another stack of ours, which stands for the kernel. */
-  function fake(seen: string[], kernelSide: (kernel: Stack) => void = () => undefined): OpenDevice {
+  function fake(
+    seen: string[],
+    kernelSide: (kernel: Stack) => void = () => undefined,
+    isPrivate = false,
+  ): OpenDevice {
     return (_plan, { env }) => {
       const [ours, theirs] = createCable(env);
-      const kernel = new Stack({ env, name: 'kernel' });
+      const kernel = new Stack({ env, name: 'kernel', sysctl: { forwarding: true, dad_transmits: 0 } });
       kernel.attach(theirs, { address: '10.65.0.1/24', address6: 'fd65::1/64' });
       kernelSide(kernel);
       seen.push('open');
       return {
         link: ours,
         kernelSides: ['10.65.0.1/24', 'fd65::1/64'],
-        isPrivate: false,
+        isPrivate,
         close() {
           seen.push('close');
           kernel.close();
@@ -236,6 +241,37 @@ describe('withHost', () => {
     });
     // Our announcement; request, reply, and the kernel's own; SYN, RST at least.
     assert.ok(packets() >= 5);
+  });
+
+  it('waits for an address that a router gives, or says why there is none', async () => {
+    const slaac: HostOptions = { tap: 'fake0', slaac: true, quiet: true };
+    const advertise = (kernel: Stack): void => {
+      kernel.ip.ipv6.advertise(kernel.ip.netif('eth0') ?? assert.fail(), {});
+    };
+    await withHost(slaac, { name: 'test', open: fake([], advertise, true) }, async host => {
+      const [about] = await askRunning({}, 'about');
+      assert.match(about?.answer.address ?? '', /^fd65::[0-9a-f:]+\/64$/);
+      assert.equal(await host.lookup('fe80::1'), 'fe80::1%fake0');
+      assert.equal(await host.lookup('fe80::1%fake0'), 'fe80::1%fake0');
+      assert.equal(await host.lookup('fd65::1'), 'fd65::1');
+      await assert.rejects(host.lookup('fe80::1%eth0'), /is on another link: this stack is on fake0 alone/);
+    });
+    await withHost(options, { name: 'test', open: fake([], undefined, true) }, async ({ stack }) => {
+      const netif = stack.ip.netif('fake0') ?? assert.fail();
+      await assert.rejects(waitForSlaac(stack, netif, 40), {
+        name: 'Failure',
+        message: /^--slaac: no router on fake0 gives addresses: .* \(it was waited for 0\.04 s\)$/,
+      });
+    });
+  });
+
+  it('ends when another host has its IPv6 address', async () => {
+    const taken: HostOptions = { ...options, address: parseAddresses('fd65::1/64') };
+    const forever = (): Promise<void> => new Promise(() => undefined);
+    await assert.rejects(withHost(taken, { name: 'test', open: fake([]) }, forever), {
+      name: 'Failure',
+      message: 'fd65::1 is in use by another host on fake0: take another --address',
+    });
   });
 
   it('ends a command that is told to, and rejects with why', async () => {

@@ -256,6 +256,17 @@ describe('duplicate address detection (RFC 4862 section 5.4)', () => {
     }
   });
 
+  test('who has the address may talk to our other ones from it', () => {
+    const { host, link, netif } = starting();
+    netif.addAddress(ip('fd00::3'), 64);
+    link.inject(nd(advert('fd00::1', 'O', { targetMac: mac(2) }), 'fd00::1', 'ff02::1'));
+    advance(3 * SECOND, host);
+    link.frames.length = 0;
+    link.inject(nd(solicit('fd00::3', { sourceMac: mac(2) }), 'fd00::1', askedIn('fd00::3')));
+    host.run();
+    assert.match(discoveries(link)[0] ?? '', /^fd00::3 > fd00::1: neighbor advertisement, tgt is fd00::3/);
+  });
+
   test('our own question, come back, is none (RFC 7527)', () => {
     const { host, link, check } = starting();
     advance(1 * SECOND, host);

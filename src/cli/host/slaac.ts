@@ -18,13 +18,13 @@ const SLAAC_MS = 16_000;
 const STEP_MS = 20;
 
 /** Resolves to a line that says what came, once an address is certain. Rejects with a Failure when none is in time. */
-export async function waitForSlaac(stack: Stack, netif: Netif): Promise<string> {
-  for (let waited = 0; waited < SLAAC_MS; waited += STEP_MS) {
+export async function waitForSlaac(stack: Stack, netif: Netif, limitMs = SLAAC_MS): Promise<string> {
+  for (let waited = 0; waited < limitMs; waited += STEP_MS) {
     const entry = slaacAddress(netif);
     if (entry !== null) return lineOf(stack, entry);
     await pause(STEP_MS);
   }
-  throw new Failure(`${whyNot(stack, netif)} (it was waited for ${SLAAC_MS / 1000} s)`);
+  throw new Failure(`${whyNot(stack, netif)} (it was waited for ${limitMs / 1000} s)`);
 }
 
 function slaacAddress(netif: Netif): Ipv6Address | null {
