@@ -8,6 +8,18 @@ function counters<const N extends readonly string[]>(...names: N): Record<N[numb
   return Object.fromEntries(names.map(name => [name, 0])) as Record<N[number], number>;
 }
 
+const UDP = [
+  'InDatagrams',
+  'NoPorts',
+  'InErrors',
+  'OutDatagrams',
+  'RcvbufErrors',
+  'SndbufErrors',
+  'InCsumErrors',
+  'IgnoredMulti',
+  'MemErrors',
+] as const;
+
 /** A fresh set of counters, all zero. */
 export class Mib {
   readonly Ip = counters(
@@ -144,17 +156,9 @@ export class Mib {
     'OutRsts',
     'InCsumErrors',
   );
-  readonly Udp = counters(
-    'InDatagrams',
-    'NoPorts',
-    'InErrors',
-    'OutDatagrams',
-    'RcvbufErrors',
-    'SndbufErrors',
-    'InCsumErrors',
-    'IgnoredMulti',
-    'MemErrors',
-  );
+  readonly Udp = counters(...UDP);
+  /** /proc/net/snmp6: the names there begin with Udp6. What a socket for both families does over IPv4 is in Udp. */
+  readonly Udp6 = counters(...UDP);
   readonly TcpExt = counters(
     'SyncookiesSent',
     'SyncookiesRecv',

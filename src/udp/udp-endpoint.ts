@@ -30,14 +30,14 @@ export class UdpEndpoint extends DatagramEndpoint {
 
   /** Takes a received datagram; drops it when the receive buffer is full. */
   enqueue(packet: Packet): void {
-    const { host } = this;
+    const counters = this.layer.countersOf(packet.dst);
     if (this.accept(packet)) {
-      host.mib.Udp.InDatagrams++;
+      counters.InDatagrams++;
       return;
     }
-    host.mib.Udp.RcvbufErrors++;
-    host.mib.Udp.InErrors++;
-    host.dropped('udp', 'SOCKET_RCVBUFF');
+    counters.RcvbufErrors++;
+    counters.InErrors++;
+    this.host.dropped('udp', 'SOCKET_RCVBUFF');
     packet.release();
   }
 

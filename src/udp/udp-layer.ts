@@ -1,5 +1,6 @@
 import { EACCES, EMSGSIZE, ENOBUFS } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
+import type { Mib } from '../core/mib.ts';
 import { type IcmpError, IPPROTO_UDP, type Route, type TransportProtocol } from '../core/network.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, HEADROOM, type Packet } from '../core/packet.ts';
 import type { ReadyListener } from '../core/readiness.ts';
@@ -58,9 +59,9 @@ export class UdpLayer implements TransportProtocol {
 
   /** Takes a datagram from IP. */
   receive(packet: Packet): void {
-    const { mib } = this.host;
+    const counters = this.countersOf(packet.dst);
     if (!checkUdp(packet.view, packet.l4, packet.end)) {
-      mib.Udp.InErrors++;
+      counters.InErrors++;
       this.host.dropped('udp', 'PKT_TOO_SMALL');
       packet.release();
       return;
@@ -68,14 +69,20 @@ export class UdpLayer implements TransportProtocol {
     packet.end = packet.l4 + udpLength(packet.view, packet.l4);
     packet.payload = packet.l4 + UDP_HEADER_LENGTH;
     if (!checksumIsGood(packet)) {
-      mib.Udp.InCsumErrors++;
-      mib.Udp.InErrors++;
+      counters.InCsumErrors++;
+      counters.InErrors++;
       this.host.dropped('udp', 'UDP_CSUM');
       packet.release();
       return;
     }
     if (packet.dst.isMulticast || this.ip.isBroadcast(packet.dst)) this.deliverToAll(packet);
     else this.deliver(packet);
+  }
+
+  /** The counters of the address's family. */
+  countersOf(address: IpAddress): Mib['Udp'] {
+    const { mib } = this.host;
+    return address.family === AF_INET ? mib.Udp : mib.Udp6;
   }
 
   private deliver(packet: Packet): void {
@@ -87,7 +94,7 @@ export class UdpLayer implements TransportProtocol {
       endpoint.enqueue(packet);
       return;
     }
-    this.host.mib.Udp.NoPorts++;
+    this.countersOf(dst).NoPorts++;
     this.host.dropped('udp', 'NO_SOCKET');
     this.ip.portUnreachable(packet);
     packet.release();
@@ -106,7 +113,7 @@ export class UdpLayer implements TransportProtocol {
       last.enqueue(packet);
       return;
     }
-    this.host.mib.Udp.IgnoredMulti++;
+    this.countersOf(packet.dst).IgnoredMulti++;
     this.host.dropped('udp', 'NO_SOCKET');
     packet.release();
   }
@@ -114,8 +121,9 @@ export class UdpLayer implements TransportProtocol {
   private enqueueCopy(endpoint: UdpEndpoint, packet: Packet): void {
     const copy = this.host.pool.take(packet.end - HEADROOM);
     if (copy === null) {
-      this.host.mib.Udp.MemErrors++;
-      this.host.mib.Udp.InErrors++;
+      const counters = this.countersOf(packet.dst);
+      counters.MemErrors++;
+      counters.InErrors++;
       this.host.dropped('udp', 'NOMEM');
       return;
     }
@@ -150,9 +158,10 @@ export class UdpLayer implements TransportProtocol {
     const mtu = from.mtuOf(route);
     const dontFragment = setsDontFragment(from.settings, ipLength, mtu);
     if (dontFragment && ipLength > mtu) return from.tooBig(route);
+    const counters = this.countersOf(route.destination);
     const packet = this.host.pool.take(ipLength);
     if (packet === null) {
-      this.host.mib.Udp.SndbufErrors++;
+      counters.SndbufErrors++;
       return -ENOBUFS;
     }
     this.fill(packet, from.localPort, port, route, bytes, start, end);
@@ -163,10 +172,10 @@ export class UdpLayer implements TransportProtocol {
     sendOptions.ignorePathMtu = from.settings.mtuDiscover === 'probe';
     const result = this.ip.send(packet, route, IPPROTO_UDP, sendOptions);
     if (result >= 0) {
-      this.host.mib.Udp.OutDatagrams++;
+      counters.OutDatagrams++;
     } else if (result === -ENOBUFS) {
       // A queue that is full is not the sender's error unless it asked for IP_RECVERR: the network may lose datagrams.
-      this.host.mib.Udp.SndbufErrors++;
+      counters.SndbufErrors++;
       return from.settings.recvErr ? result : 0;
     }
     return Math.min(result, 0);

@@ -7,7 +7,13 @@ export { TcpdumpFormatter, type TcpdumpOptions } from '../dissect/tcpdump.ts';
 export { type CurlExchange, formatCurl, formatCurlFailure } from './curl.ts';
 export { eventLines } from './lines.ts';
 export { type LiveOptions, liveLines } from './live.ts';
-export { type CounterGroups, formatNetstat, formatProcNetstat, formatProcSnmp } from './netstat.ts';
+export {
+  type CounterGroups,
+  formatNetstat,
+  formatProcNetstat,
+  formatProcSnmp,
+  formatProcSnmp6,
+} from './netstat.ts';
 export { type PcapSinkOptions, pcapSink } from './pcap.ts';
 export { formatSockets, type SocketsOptions } from './ss.ts';
 export { formatStrace, type StraceOptions } from './strace.ts';

@@ -6,7 +6,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { enterNetns } from '../node/linux/kernel.ts';
-import { FAMILIES } from './support/family.ts';
+import { FAMILIES, IPV4 } from './support/family.ts';
 import { Host } from './support/host.ts';
 import { bytesOf } from './support/pattern.ts';
 import { skipUnless } from './support/skip.ts';
@@ -60,8 +60,10 @@ for (const [family, vnetHdr] of FAMILIES.flatMap(each => [[each, true] as const,
 
     it('leaves no packet behind', async () => {
       await host.idle();
-      const { Udp, Ip, Ip6 } = host.stack.mib;
-      assert.equal(Udp.InErrors + Ip.ReasmFails + Ip6.ReasmFails, 0);
+      const { Udp, Udp6, Ip, Ip6 } = host.stack.mib;
+      assert.equal(Udp.InErrors + Udp6.InErrors + Ip.ReasmFails + Ip6.ReasmFails, 0);
+      assert.equal((family === IPV4 ? Udp : Udp6).InDatagrams, 2 * SIZES.length);
+      assert.equal((family === IPV4 ? Udp6 : Udp).InDatagrams, 0);
     });
   });
 }

@@ -22,7 +22,7 @@ import { findRunning, notePath, socketPath } from '../../src/node/control/runnin
 import { type ControlServer, serveControl } from '../../src/node/control/serve.ts';
 
 const ABOUT: About = { pid: 7, name: 'test', device: 'tap0', address: '10.65.0.2/24', network: '' };
-const EMPTY = { Ip: {}, Icmp: {}, Tcp: {}, Udp: {}, TcpExt: {}, IpExt: {} };
+const EMPTY = { Ip: {}, Icmp: {}, Tcp: {}, Udp: {}, Ip6: {}, Icmp6: {}, Udp6: {}, TcpExt: {}, IpExt: {} };
 /** No process has this number: it is the limit of 64-bit Linux, one more than the largest. */
 const NO_PID = 4_194_304;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Mib } from '../../src/core/mib.ts';
-import { formatNetstat, formatProcNetstat, formatProcSnmp } from '../../src/view/netstat.ts';
+import { formatNetstat, formatProcNetstat, formatProcSnmp, formatProcSnmp6 } from '../../src/view/netstat.ts';
 
 test('/proc/net/snmp: a line of names and a line of values for each group', () => {
   const mib = new Mib();
@@ -28,16 +28,32 @@ test('/proc/net/netstat has TcpExt and IpExt', () => {
   assert.match(rest[0] ?? '', /^IpExt: .* InOctets /);
 });
 
+test('/proc/net/snmp6 has a line for each counter', () => {
+  const mib = new Mib();
+  mib.Udp6.NoPorts = 5;
+  const lines = formatProcSnmp6(mib).split('\n');
+  assert.equal(lines[0], 'Ip6InReceives                   \t0');
+  assert.ok(lines.includes('Udp6NoPorts                     \t5'));
+  assert.ok(lines.includes('Icmp6InMsgs                     \t0'));
+});
+
 test('netstat -s shows what is not zero, in words where there are any', () => {
   const mib = new Mib();
   mib.Tcp.InSegs = 7;
   mib.TcpExt.TCPOrigDataSent = 2;
+  mib.Icmp6.InRouterAdvertisements = 3;
+  mib.Udp6.InDatagrams = 4;
   assert.deepEqual(formatNetstat(mib), [
     'Ip:',
+    'Ip6:',
     'Icmp:',
+    'Icmp6:',
+    '    3 router advertisements received',
     'Tcp:',
     '    7 segments received',
     'Udp:',
+    'Udp6:',
+    '    4 datagrams received',
     'TcpExt:',
     '    TCPOrigDataSent: 2',
     'IpExt:',
