@@ -6,7 +6,7 @@ import { CHECKSUM_NONE, type Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
 import type { FaultEvent } from '../trace/events.ts';
 import type { TraceSink } from '../trace/sink.ts';
-import { isTooBig } from './frame.ts';
+import { isTooBig, markFrame } from './frame.ts';
 import { Pipe, type PipeOptions, type PipeSink } from './pipe.ts';
 import { traceFault } from './trace-fault.ts';
 
@@ -106,6 +106,8 @@ export class CableEnd implements Link {
   readonly cable: Cable;
   /** Frames that this end sent and the other end's port got. */
   delivered = 0;
+  /** Frames that this end sent into a long queue and that were marked. */
+  marked = 0;
   /** Frames that this end sent and nobody got: too big, cable pulled, or no port at the other end. */
   dropped = 0;
   private readonly carrierTask: Task;
@@ -210,6 +212,11 @@ export class CableEnd implements Link {
           peer.port.receive(packet);
         }
         return true;
+      },
+      mark: packet => {
+        if (!markFrame(packet, this.medium)) return;
+        this.marked++;
+        this.cable.emit('mark', packet.length);
       },
       room: () => this.port?.writable(),
       drained: () => {

@@ -4,7 +4,7 @@ import type { Medium } from '../core/link.ts';
 import { CHECKSUM_NONE, type Packet } from '../core/packet.ts';
 import { completeChecksum } from '../core/partial-checksum.ts';
 import type { FaultEvent } from '../trace/events.ts';
-import { copyPacket, isTooBig, linkHeaderLength } from './frame.ts';
+import { copyPacket, isTooBig, linkHeaderLength, markFrame } from './frame.ts';
 import { Pipe, type PipeOptions, type PipeSink } from './pipe.ts';
 
 /** Loss in bursts (Gilbert and Elliott): a channel that is good or bad, and moves between the two frame by frame. */
@@ -33,6 +33,8 @@ export interface Faults extends PipeOptions {
   corrupt?: number | undefined;
   /** How many bits. One is always found by the Internet checksum, two are not. Default 1. */
   corruptBits?: number | undefined;
+  /** An ECN-capable packet is marked: it has met congestion somewhere (RFC 3168 section 5). */
+  mark?: number | undefined;
   /** A narrower place on the way, in bytes of IP packet: what is larger vanishes. */
   mtu?: number | undefined;
   /** Drops exactly the frames for which it is true. `index` counts the frames of this direction from 0. */
@@ -64,6 +66,7 @@ export class Lane {
     duplicate: 0,
     reorder: 0,
     corrupt: 0,
+    mark: 0,
     'queue-full': 0,
     'too-big': 0,
     'cable-pulled': 0,
@@ -86,7 +89,7 @@ export class Lane {
     rng: Rng,
     medium: Medium,
     faults: Faults,
-    sink: PipeSink,
+    sink: Omit<PipeSink, 'mark'>,
     report: (fault: Fault, length: number) => void,
   ) {
     this.env = env;
@@ -94,7 +97,7 @@ export class Lane {
     this.medium = medium;
     this.faults = faults;
     this.report = report;
-    this.pipe = new Pipe(env, rng.fork(), faults, sink, true);
+    this.pipe = new Pipe(env, rng.fork(), faults, { ...sink, mark: packet => this.mark(packet) }, true);
     this.task = env.task(() => this.endHolds());
   }
 
@@ -118,6 +121,7 @@ export class Lane {
       return true;
     }
     const { faults, rng } = this;
+    if (rng.chance(faults.mark ?? 0)) this.mark(packet);
     if (rng.chance(faults.corrupt ?? 0)) this.corrupt(packet);
     if (rng.chance(faults.duplicate ?? 0)) this.duplicate(packet);
     if (rng.chance(faults.reorder ?? 0) && this.held.length < REORDER_LIMIT) this.hold(packet);
@@ -181,6 +185,10 @@ export class Lane {
       packet.view.setUint8(at, packet.view.getUint8(at) ^ (1 << this.rng.below(8)));
     }
     this.count('corrupt', packet.length);
+  }
+
+  private mark(packet: Packet): void {
+    if (markFrame(packet, this.medium)) this.count('mark', packet.length);
   }
 
   private duplicate(packet: Packet): void {

@@ -13,6 +13,11 @@ export interface PipeOptions {
   rate?: number | undefined;
   /** Packets that wait to be sent (Linux's txqueuelen). Default 1000. */
   queueLimit?: number | undefined;
+  /**
+   * An ECN-capable packet that finds so many waiting for the line is marked: it has met congestion (RFC 3168
+   * section 5). 0 (the default): none is.
+   */
+  markAt?: number | undefined;
 }
 
 /** Linux's txqueuelen of an Ethernet interface, in packets. */
@@ -27,6 +32,8 @@ const ARRIVALS_AT_ONCE = 64;
 export interface PipeSink {
   /** Takes a packet; false when it cannot now, and `pipe.resume()` follows. */
   take(packet: Packet): boolean;
+  /** The queue is long: the packet is to be marked, if it is ECN-capable. */
+  mark(packet: Packet): void;
   /** There is room again after `full` was true. */
   room(): void;
   /** The pipe has become empty. */
@@ -43,6 +50,7 @@ export class Pipe {
   private jitterUs = 0;
   private rate = 0;
   private queueLimit = DEFAULT_QUEUE_LIMIT;
+  private markAt = 0;
   /** Packets that wait for the line; used only with a rate. */
   private readonly waiting = new Ring<Packet>();
   /** Packets on the wire; their `atUs` is when they arrive, if those before them have. */
@@ -75,6 +83,7 @@ export class Pipe {
     this.jitterUs = options.jitterUs ?? 0;
     this.setRate(options.rate ?? 0);
     this.queueLimit = Math.max(options.queueLimit ?? DEFAULT_QUEUE_LIMIT, 1);
+    this.markAt = options.markAt ?? 0;
   }
 
   /** Packets held. */
@@ -93,6 +102,7 @@ export class Pipe {
   push(packet: Packet): void {
     if (this.rate > 0 || this.waiting.length > 0) {
       if (this.waiting.length === 0) this.startLine(packet);
+      if (this.markAt > 0 && this.waiting.length >= this.markAt) this.sink.mark(packet);
       this.waiting.push(packet);
       this.arm();
     } else if (this.delayUs > 0 || this.jitterUs > 0) {

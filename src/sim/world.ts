@@ -272,7 +272,9 @@ class WorldCable implements Connection {
   }
 
   get counters(): { there: FaultCounters; back: FaultCounters } {
-    return { there: this.near.counters.up, back: this.near.counters.down };
+    const { up, down } = this.near.counters;
+    const [a, b] = this.ends;
+    return { there: { ...up, mark: up.mark + a.marked }, back: { ...down, mark: down.mark + b.marked } };
   }
 
   configure({ there, back }: { there?: Faults; back?: Faults }): void {
@@ -297,6 +299,6 @@ class WorldCable implements Connection {
 
 /** The cable has the delay and the rate, so that both of its ends feel them alike; the rest goes wrong at one end. */
 function withoutPhysics(faults: Faults): Faults {
-  const { delayUs, jitterUs, rate, queueLimit, ...rest } = faults;
+  const { delayUs, jitterUs, rate, queueLimit, markAt, ...rest } = faults;
   return rest;
 }

@@ -218,6 +218,7 @@ export interface FaultEvent extends EventBase {
     | 'duplicate'
     | 'reorder'
     | 'corrupt'
+    | 'mark'
     | 'queue-full'
     | 'too-big'
     | 'cable-pulled'

@@ -135,6 +135,7 @@ const FAULTS: { readonly [fault in FaultEvent['fault']]: string } = {
   duplicate: '= doubled on the way',
   reorder: '~ held up on the way',
   corrupt: '! damaged on the way',
+  mark: '! congestion: marked on the way',
   'queue-full': 'X the queue is full: dropped',
   'too-big': 'X too big for the way',
   'cable-pulled': 'X the cable is pulled',
