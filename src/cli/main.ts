@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.ts';
+import { digCommand } from './dig/command.ts';
 import { exploreCommand } from './explore/command.ts';
 import { EXIT_USAGE, Failure, SilentExit } from './failure.ts';
 import { floodCommand } from './flood/command.ts';
@@ -67,6 +68,7 @@ Exit status: 0 when all went well, 1 when something could not be done, 2 for a w
     ping6Command(),
     tracerouteCommand(),
     traceroute6Command(),
+    digCommand(),
     floodCommand(),
     sinkCommand(),
     ssCommand(),

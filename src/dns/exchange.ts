@@ -38,8 +38,8 @@ export interface Ask {
   readonly server: Sockaddr;
   /** Whether to begin with TCP; else an answer that was cut off is asked for by TCP. */
   readonly tcp: boolean;
-  /** RD: the server is to ask others. */
-  readonly recursion: boolean;
+  /** RD: the server is to ask others; AD, CD: RFC 6840 sections 5.7 and 5.9. */
+  readonly flags: Pick<Message, 'rd' | 'ad' | 'cd'>;
   readonly edns: Edns | null;
   /** Whether the letters of the name have a random case, which the answer must repeat. */
   readonly randomCase: boolean;
@@ -89,10 +89,10 @@ interface Query {
 /** What came, or why nothing did. */
 type Found = { readonly message: Message; readonly bytes: number } | DnsErrorCode;
 
-function makeQuery(host: Host, { question, recursion, edns, randomCase }: Ask): Query {
+function makeQuery(host: Host, { question, flags, edns, randomCase }: Ask): Query {
   const name = randomCase ? withRandomCase(question.name, host) : question.name;
   const id = host.random32() & 0xffff;
-  const message = { ...BLANK_MESSAGE, id, rd: recursion, questions: [{ ...question, name }], edns };
+  const message = { ...BLANK_MESSAGE, ...flags, id, questions: [{ ...question, name }], edns };
   return { message, bytes: encodeMessage(message) };
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 export { DnsError, type DnsErrorCode } from './errors.ts';
+export { formatData, formatName, formatQuestion, formatRecord } from './format.ts';
 export { RESOLVER_LIMITS, type ResolverLimits } from './limits.ts';
 export {
   BLANK_MESSAGE,
@@ -15,8 +16,8 @@ export {
   type MessageOptions,
   type Question,
 } from './message.ts';
+export type { NameServer } from './name-server.ts';
 export { isWithin, normalName, reverseName, sameName, splitLabels } from './names.ts';
-export type { NameServer } from './questions.ts';
 export type {
   CaaData,
   DataOf,

@@ -66,6 +66,8 @@ export function readName(bytes: Uint8Array, start: number): ReadName | null {
 }
 
 function labelText(label: Uint8Array): string {
+  // What nearly all names are made of.
+  if (label.every(isPlain)) return String.fromCharCode(...label);
   const characters = utf8Text(label) ?? label;
   return Array.from<string | number, string>(characters, one => {
     const code = typeof one === 'number' ? one : one.charCodeAt(0);
@@ -83,6 +85,14 @@ function utf8Text(label: Uint8Array): string | null {
   } catch {
     return null;
   }
+}
+
+/** Whether a byte is a letter or a digit of ASCII, or one of - and _. */
+function isPlain(byte: number): boolean {
+  const letter = byte | 0x20;
+  return (
+    (letter >= 0x61 && letter <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x5f
+  );
 }
 
 function escaped(code: number): string {

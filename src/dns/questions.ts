@@ -5,23 +5,17 @@
 import type { Host } from '../core/host.ts';
 import type { Sys } from '../socket/calls.ts';
 import { type Sockaddr, sockaddrOf } from '../socket/sockaddr.ts';
-import type { IpAddress } from '../wire/address.ts';
 import { formatEndpoint } from '../wire/address.ts';
 import { type Answer, DnsCache } from './cache.ts';
 import type { DnsErrorCode } from './errors.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 import type { ResolverLimits } from './limits.ts';
 import type { Edns, Message, Question } from './message.ts';
+import type { NameServer } from './name-server.ts';
 import { isWithin, nameKey, sameName } from './names.ts';
 import { isType, type ResourceRecord } from './records.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { Turns } from './turns.ts';
-
-/** A name server. */
-export interface NameServer {
-  readonly address: IpAddress;
-  readonly port: number;
-}
 
 /** How questions are asked. */
 export interface QuestionSettings extends ResolvConf {
@@ -162,7 +156,7 @@ export class Questions {
       edns,
       randomCase,
       tcp: useTcp,
-      recursion: true,
+      flags: { rd: true, ad: false, cd: false },
       keepTruncated: false,
       timeoutUs: timeout * 1e6,
       repeatUs: REPEAT_SECONDS * 1e6,

@@ -14,8 +14,9 @@ import { DnsError, type DnsErrorCode } from './errors.ts';
 import { HostsFile } from './hosts-file.ts';
 import { typeCode } from './library.ts';
 import { RESOLVER_LIMITS, type ResolverLimits } from './limits.ts';
+import { DNS_PORT, type NameServer, parseServer, zoneOf } from './name-server.ts';
 import { joinNames, nameKey, normalName, reverseName, splitLabels } from './names.ts';
-import { type NameServer, Questions } from './questions.ts';
+import { Questions } from './questions.ts';
 import { isType, type KnownType, type ResourceRecord } from './records.ts';
 import { DEFAULT_RESOLV_CONF, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
 
@@ -40,7 +41,6 @@ export interface LookupOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const DNS_PORT = 53;
 const DEFAULT_EDNS_SIZE = 1232;
 const ADDRESS_TYPES = [
   [AF_INET6, 'AAAA'],
@@ -292,26 +292,10 @@ function familiesOf(family: 4 | 6 | undefined): readonly AddressFamily[] {
   return family === undefined ? [AF_INET6, AF_INET] : [family === 6 ? AF_INET6 : AF_INET];
 }
 
-function zoneOf(stack: Stack): (name: string) => number {
-  return name => stack.ip.netif(name)?.index ?? 0;
-}
-
 /** Those settings of resolv.conf that are there. */
 function definedOnly(options: ResolverOptions): Partial<ResolvConf> {
   const keys = Object.keys(DEFAULT_RESOLV_CONF) as (keyof ResolvConf)[];
   return Object.fromEntries(keys.filter(key => options[key] !== undefined).map(key => [key, options[key]]));
-}
-
-/** '10.0.0.1', 'fd00::1', 'fe80::1%eth0', '10.0.0.1:5353', '[fd00::1]:5353'. Throws TypeError. */
-export function parseServer(text: string, stack: Stack): NameServer {
-  const whole = IpAddress.parse(text, zoneOf(stack));
-  if (whole !== null) return { address: whole, port: DNS_PORT };
-  const [, inBrackets, plain, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  const address = IpAddress.parse(inBrackets ?? plain ?? '', zoneOf(stack));
-  const port = Number(digits);
-  if (address === null || port < 1 || port > 65535)
-    throw new TypeError(`not the address of a name server: ${JSON.stringify(text)}`);
-  return { address, port };
 }
 
 /** What `promise` gives, or rejects with the signal's reason as soon as that aborts. */
