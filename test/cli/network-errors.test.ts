@@ -18,6 +18,7 @@ const COMMANDS: readonly (readonly [name: string, ...args: string[]])[] = [
   ['ping6', 'fd65::1'],
   ['traceroute', '10.65.0.1'],
   ['traceroute6', 'fd65::1'],
+  ['dig', '@10.65.0.1', 'www.example.test'],
 ];
 
 let folder = '';
@@ -105,6 +106,8 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [['ping', '-s', '65508', '10.65.0.1'], 2, /--size 65508 is more than a packet holds: 65507 bytes/],
   [['ping', '-t', '256', '10.65.0.1'], 2, /Not a number from 1 to 255/],
   [['ping', '-M', 'maybe', '10.65.0.1'], 2, /Allowed choices are do, want, dont/],
+  [['dig', 'a..b'], 2, /'a\.\.b' is no domain name/],
+  [['dig', 'x.test', '+nope'], 2, /'\+nope' is an option that is not there/],
   [['traceroute'], 2, /missing required argument 'host'/],
   [['traceroute', '10.65.0.1', '27'], 2, /Not a number from 28 to 65535/],
   [['traceroute', 'fd65::1', '47'], 2, /47 bytes are less than the headers: 48/],
@@ -153,7 +156,8 @@ test('without the package koffi each command says so in one line', () => {
   mkdirSync(join(copy, 'node_modules'), { recursive: true });
   for (const part of ['bin', 'dist', 'package.json'])
     symlinkSync(join(repositoryRoot(), part), join(copy, part));
-  for (const name of ['commander', 'http-parser-js', 'mrmime'])
+  const packages = ['commander', 'http-parser-js', 'mrmime', '@dnsquery', '@leichtgewicht', 'utf8-codec'];
+  for (const name of packages)
     symlinkSync(join(repositoryRoot(), 'node_modules', name), join(copy, 'node_modules', name));
   for (const args of COMMANDS) {
     const ran = node([

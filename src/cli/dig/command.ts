@@ -3,7 +3,6 @@ import { SilentExit } from '../failure.ts';
 import { parsePort } from '../host/arguments.ts';
 import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
-import { parseDig } from './words.ts';
 
 interface DigOptions extends HostOptions {
   readonly reverse?: string;
@@ -50,6 +49,8 @@ Exit status: 0 when there was an answer, whatever it says; 2 for a wrong command
 }
 
 async function dig(words: readonly string[], options: DigOptions): Promise<void> {
+  // Loaded only now: no other command needs a library for DNS to start.
+  const { parseDig } = await import('./words.ts');
   const query = parseDig(words, options);
   const status = await withHost(options, { name: 'dig' }, async host => {
     const { runDig, serversFor } = await import('./dig.ts');
