@@ -55,7 +55,8 @@ export interface Ipv4Settings {
   readonly lease: DhcpLease | null;
 }
 
-const LINK_LOCAL_AFTER_SECONDS = 60;
+/** The default of `linkLocalAfter`. */
+export const LINK_LOCAL_AFTER_SECONDS = 60;
 const LINK_LOCAL_PREFIX = 16;
 /** The type of hardware address that a client id begins with. */
 const HTYPE_ETHERNET = 1;
@@ -162,7 +163,10 @@ export class Ipv4Configuration implements DhcpClientPort {
   // --- DhcpClientPort -------------------------------------------------------------------------------------------
 
   send(message: DhcpMessageSpec, source: IpAddress, destination: IpAddress): void {
-    const route = this.ip.ipv4.directRoute(this.netif, destination, source);
+    const { ip, netif } = this;
+    // Our server may be behind a router: a relay agent brought us together.
+    const known = destination.isLimitedBroadcast ? 0 : ip.route(destination, source, netif.index);
+    const route = typeof known === 'number' ? ip.ipv4.directRoute(netif, destination, source) : known;
     this.service.sendBy(route, emitDhcp(message), DHCP_SERVER_PORT);
   }
 

@@ -32,6 +32,7 @@ export class LeaseUser {
     if (!same) {
       this.added = netif.addAddress(lease.address, lease.prefixLength) === 0;
       ip.ipv4.arp.announceAgain(netif, lease.address);
+      this.meet(lease);
     }
     this.useRoutes(lease);
     this.useMtu(lease.mtu);
@@ -48,6 +49,13 @@ export class LeaseUser {
     ip.routes.removeWhere(({ protocol, netif: index }) => protocol === 'dhcp' && index === netif.index);
     if (this.added) netif.removeAddress(lease.address);
     this.added = false;
+  }
+
+  /** Asks for the server's hardware address: at the end there is no time to ask before the last word. */
+  private meet({ server, address, prefixLength }: DhcpLease): void {
+    if (!server.inPrefix(address, prefixLength)) return;
+    const neighbor = this.ip.neighbors.get(this.netif, server);
+    if (typeof neighbor !== 'number') neighbor.seek();
   }
 
   private useRoutes({ routes }: DhcpLease): void {

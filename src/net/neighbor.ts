@@ -172,6 +172,14 @@ export class Neighbor implements Timer {
     return this.waiting.at(0) ?? null;
   }
 
+  /** Asks for the hardware address, if it is not known, even when there is nothing to send yet. */
+  seek(): void {
+    if (this.isValid || this.state === 'INCOMPLETE') return;
+    this.probes = 0;
+    this.become('INCOMPLETE');
+    this.ask();
+  }
+
   /** Asks at once, if it is being asked for: something that was in the way is gone. */
   askNow(): void {
     if (this.state !== 'INCOMPLETE') return;
@@ -218,10 +226,7 @@ export class Neighbor implements Timer {
     if (this.state === 'STALE') this.become('DELAY');
     if (this.isValid) return true;
     this.enqueue(packet);
-    if (this.state === 'INCOMPLETE') return false;
-    this.probes = 0;
-    this.become('INCOMPLETE');
-    this.ask();
+    this.seek();
     return false;
   }
 

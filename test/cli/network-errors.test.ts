@@ -42,6 +42,12 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [['serve', '.', '--address', 'fd65::/64'], 2, /fd65::\/64 is a network, not one of a host/],
   [['serve', '.', '--address', '10.65.0.2/24,fd65::2'], 2, /Not an address with its prefix/],
   [['serve', '.', '--address', 'fd65::2/64', '--mtu', '1279'], 2, /IPv6 needs an MTU of at least 1280/],
+  [['serve', '.', '--dhcp', '--tun'], 2, /--dhcp needs Ethernet, which a TUN device has not: use --tap/],
+  [
+    ['serve', '.', '--dhcp', '--gateway', '10.65.0.1'],
+    2,
+    /the gateway 10.65.0.1 is of no use: this stack has no IPv4 address/,
+  ],
   [['serve', '.', '--slaac', '--mtu', '576'], 2, /IPv6 needs an MTU of at least 1280/],
   [
     ['serve', '.', '--address', '10.65.0.2/24', '--gateway', 'fe80::1'],
@@ -71,7 +77,11 @@ const WRONG: readonly [args: string[], status: number, says: RegExp][] = [
   [['serve', '.', '--mac', 'device'], 2, /--mac device is for --interface/],
   [['serve', '.', '--tap', 'much-too-long-a-name'], 2, /Not the name of an interface/],
   [['serve', '.', '--tap', 'a/b'], 2, /Not the name of an interface/],
-  [['serve', '.', '--trace', 'strace,nope'], 2, /'nope' is none of strace, tcp, packets, queues, all/],
+  [
+    ['serve', '.', '--trace', 'strace,nope'],
+    2,
+    /'nope' is none of strace, tcp, packets, queues, config, all/,
+  ],
   [['serve', '.', '--tun', '--interface', 'eth0'], 2, /cannot be used with/],
   [['serve', '.', '--write', '/nonexistent/a.pcap'], 1, /cannot write \/nonexistent\/a\.pcap: no such file/],
   [['get'], 2, /missing required argument 'url'/],
@@ -140,6 +150,7 @@ test('each command has help with examples and its exit statuses', () => {
       '--tap',
       '--address',
       '--slaac',
+      '--dhcp',
       '--gateway',
       '--mtu',
       '--mac',

@@ -10,19 +10,20 @@ import { AF_INET } from '../../wire/address.ts';
 import { Failure } from '../failure.ts';
 import { say } from '../output.ts';
 import { cidrText } from './addresses.ts';
+import { waitForDhcp } from './dhcp.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { HostPlan } from './plan.ts';
 import { waitForSlaac } from './slaac.ts';
 
 /** Puts the stack on the link of a plan, with the addresses given; ends `life` when one of them is another's. */
 export function attach(stack: Stack, link: Link, plan: HostPlan, life: Lifetime): Netif {
-  const { device: name, slaac } = plan;
+  const { device: name, slaac, dhcp } = plan;
   stack.ip.ipv6.onAddress = (_, entry) => {
     if (entry.check !== 'duplicate' || entry.origin !== 'manual') return;
     life.end(new Failure(`${entry.address} is in use by another host on ${name}: take another --address`));
   };
   const addresses = plan.addresses.map(cidrText);
-  const index = stack.attach(link, { name, addresses, ipv6: slaac, ...gatewaysOf(plan) });
+  const index = stack.attach(link, { name, addresses, ipv6: slaac, dhcp, ...gatewaysOf(plan) });
   const netif = stack.ip.netif(index);
   if (netif === null) throw new Failure(`cannot use ${addresses.join(', ')} on ${name}: ${strerror(index)}`);
   return netif;
@@ -30,9 +31,13 @@ export function attach(stack: Stack, link: Link, plan: HostPlan, life: Lifetime)
 
 /** Resolves when what the network is to say is known, and was said to the user. Rejects with a Failure. */
 export async function configure(stack: Stack, netif: Netif, plan: HostPlan): Promise<void> {
-  if (!plan.slaac) return;
-  const line = await waitForSlaac(stack, netif);
-  if (!plan.quiet) say(line);
+  const tell = (line: string): void => {
+    if (!plan.quiet) say(line);
+  };
+  await Promise.all([
+    plan.dhcp ? waitForDhcp(stack, plan.quiet).then(tell) : null,
+    plan.slaac ? waitForSlaac(stack, netif).then(tell) : null,
+  ]);
 }
 
 function gatewaysOf({ gateways }: HostPlan): { gateway?: string; gateway6?: string } {

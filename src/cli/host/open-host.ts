@@ -7,6 +7,7 @@ import { ownAddresses } from './addresses.ts';
 import { captureTo } from './capture-file.ts';
 import { attach, configure } from './configure.ts';
 import type { Device } from './device.ts';
+import { releaseLeases } from './dhcp.ts';
 import { type Lifetime, pause } from './lifetime.ts';
 import { openLinuxDevice } from './linux-device.ts';
 import { lookup } from './lookup.ts';
@@ -74,11 +75,17 @@ const LEAVE_STEP_MS = 5;
 /** States of a connection that has nothing more to say or to hear. */
 const DONE: ReadonlySet<string> = new Set(['CLOSED', 'LISTEN', 'TIME_WAIT', 'SYN_RCVD']);
 
+/** Says goodbye: to the peers of connections, then to the DHCP server. */
+export async function leave(stack: Stack): Promise<void> {
+  await closeSockets(stack);
+  await releaseLeases(stack);
+}
+
 /**
  * Closes every socket and waits, not for long, until the peers have what was sent: a stack that is gone cannot send it
  * again. What is not done by then is reset, so that no peer waits for us.
  */
-export async function leave(stack: Stack): Promise<void> {
+async function closeSockets(stack: Stack): Promise<void> {
   stack.host.refreshNow();
   stack.sys.closeAll();
   for (let waited = 0; waited < LEAVE_MS; waited += LEAVE_STEP_MS) {

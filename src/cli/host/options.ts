@@ -7,7 +7,7 @@ import { type IpAddress, parseMac } from '../../wire/address.ts';
 import { type Cidr, parseAddresses, parseGateways, parseInteger, parseName } from './arguments.ts';
 
 /** What can be shown while a command runs. */
-export const TRACE_NAMES = ['strace', 'tcp', 'packets', 'queues'] as const;
+export const TRACE_NAMES = ['strace', 'tcp', 'packets', 'queues', 'config'] as const;
 /** One of them. */
 export type TraceName = (typeof TRACE_NAMES)[number];
 
@@ -19,6 +19,7 @@ export interface HostOptions {
   readonly address?: readonly Cidr[];
   readonly gateway?: readonly IpAddress[];
   readonly slaac?: true;
+  readonly dhcp?: true;
   readonly mtu?: number;
   readonly mac?: Uint8Array | 'device';
   readonly trace?: readonly TraceName[];
@@ -75,6 +76,7 @@ function addAddressOptions(command: Command): void {
       `an address of this stack, IPv4 or IPv6; more with commas or again (default: ${addresses.join(',')})`,
       parseAddresses,
     )
+    .option('--dhcp', 'an IPv4 address, routes and name servers from a DHCP server; link-local without one')
     .option('--slaac', 'an IPv6 address, routes and name servers from the router on the link')
     .option(
       '--gateway <address>',

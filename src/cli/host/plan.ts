@@ -21,8 +21,9 @@ export interface HostPlan {
   readonly addresses: readonly Cidr[];
   /** At most one of each family. */
   readonly gateways: readonly IpAddress[];
-  /** Whether a router is to give an IPv6 address. */
+  /** Whether a router is to give an IPv6 address, and a server an IPv4 one. */
   readonly slaac: boolean;
+  readonly dhcp: boolean;
   /** What the kernel's side gets in a network where it has no address; none on an interface that exists. */
   readonly kernelAddresses: readonly Cidr[];
   /** Null: what the device has, 1500 when it is new. */
@@ -43,13 +44,14 @@ const LINK_LOCAL_PREFIX = 64;
  * Failure for options that do not fit each other.
  */
 export function planOf(options: HostOptions, kernelHasIpv6: (device: string) => boolean): HostPlan {
-  const { tap, gateway: gateways = [], slaac = false, mtu = null, mac = null } = options;
+  const { tap, gateway: gateways = [], slaac = false, dhcp = false, mtu = null, mac = null } = options;
   const mode = options.interface !== undefined ? 'packet' : options.tun === true ? 'tun' : 'tap';
   const device = options.interface ?? tap;
   const narrow = mtu !== null && mtu < IPV6_MIN_MTU;
-  const addresses = options.address ?? (slaac ? [] : defaults(!narrow && kernelHasIpv6(device)));
+  const addresses = options.address ?? (slaac || dhcp ? [] : defaults(!narrow && kernelHasIpv6(device)));
   if (mac === 'device' && mode !== 'packet')
     throw wrong("--mac device is for --interface: a TAP device's address is the kernel's own");
+  if (dhcp && mode === 'tun') throw wrong('--dhcp needs Ethernet, which a TUN device has not: use --tap');
   if (narrow && (slaac || addresses.some(({ address }) => address.family === AF_INET6)))
     throw wrong(`IPv6 needs an MTU of at least ${IPV6_MIN_MTU} bytes (RFC 8200)`);
   for (const cidr of addresses) checkAddress(cidr);
@@ -60,6 +62,7 @@ export function planOf(options: HostOptions, kernelHasIpv6: (device: string) => 
     addresses,
     gateways,
     slaac,
+    dhcp,
     kernelAddresses: mode === 'packet' ? [] : kernelAddresses(addresses, gateways),
     mtu,
     mac,

@@ -1,5 +1,6 @@
 import {
   TRACE_CALL,
+  TRACE_CONFIG,
   TRACE_DROP,
   TRACE_NEIGHBOR,
   TRACE_PACKET,
@@ -17,6 +18,7 @@ const EVENTS: Readonly<Record<TraceName, number>> = {
   tcp: TRACE_STATE | TRACE_RETRANSMIT,
   packets: TRACE_PACKET,
   queues: TRACE_QUEUE | TRACE_NEIGHBOR | TRACE_DROP,
+  config: TRACE_CONFIG,
 };
 
 /** A sink that gives each event that is to be seen to `show` as lines; null when nothing is to be seen. */
