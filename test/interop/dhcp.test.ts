@@ -1,6 +1,6 @@
 /**
- * DHCP from dnsmasq, in a network namespace over a TAP device. dnsmasq grants no lease under two minutes; so the stack's
- * clock goes 20 times as fast as that of the machine, and half of such a lease is over after three seconds.
+ * DHCP from dnsmasq, in a network namespace over a TAP device. dnsmasq grants no lease under two minutes; so the
+ * stack's clock goes 20 times as fast as that of the machine, and half of such a lease is over after three seconds.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
