@@ -150,6 +150,20 @@ export interface Sysctl {
   tcp_ecn: 0 | 1 | 2;
   /** Whether a SYN that is sent again asks for ECN no more: something on the way may drop it for that. */
   tcp_ecn_fallback: boolean;
+  /**
+   * TCP Fast Open (RFC 7413), bits: 1 as a client; 2 as a server; 4 client without cookies; 0x200 server without
+   * cookies; 0x400 every listener, TCP_FASTOPEN or not.
+   */
+  tcp_fastopen: number;
+  /**
+   * The key that cookies are made with, and behind a comma the one before it, which is still good: each four
+   * hexadecimal words, 'a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4'. Empty for a fresh secret.
+   */
+  tcp_fastopen_key: string;
+  /** Seconds without Fast Open as a client after it seemed to be blocked on the way; 0 does not look for that. */
+  tcp_fastopen_blackhole_timeout_sec: number;
+  /** Destinations whose Fast Open cookie is remembered. In Linux by memory: tcpmhash_entries. */
+  ethertype_tcp_metrics: number;
   tcp_congestion_control: string;
   tcp_slow_start_after_idle: boolean;
   /**
@@ -292,6 +306,10 @@ export const DEFAULT_SYSCTL: Sysctl = {
   ethertype_timeout_min_us: 2000,
   tcp_ecn: 2,
   tcp_ecn_fallback: true,
+  tcp_fastopen: 1,
+  tcp_fastopen_key: '',
+  tcp_fastopen_blackhole_timeout_sec: 0,
+  ethertype_tcp_metrics: 8192,
   tcp_congestion_control: 'cubic',
   tcp_slow_start_after_idle: true,
   tcp_cubic_hystart: 1,

@@ -19,6 +19,8 @@ export interface Machine {
   procFile(path: string): string | null;
   /** Changes the route to the remote side. */
   changeRoute(metrics: RouteMetrics): void;
+  /** Forgets what is known of servers. */
+  flushMetrics(): void;
   /** Drops everything that is sent, or no longer. */
   dropAll(on: boolean): void;
   /** Lets virtual time pass. */
@@ -218,10 +220,13 @@ function readProc(files: readonly string[], { machine }: Shell): string[] {
 /** What a route may be said to have. */
 const ROUTE_ATTRIBUTES: readonly string[] = ['via', 'dev', 'initcwnd', 'mtu', 'advmss'];
 
-/** `ip tcp_metrics flush`: none are kept. `ip route change ... initcwnd N mtu lock N advmss N`. */
+/** `ip tcp_metrics flush`. `ip route change ... initcwnd N mtu lock N advmss N`. */
 function ip(args: readonly string[], _input: string, { machine }: Shell): Outcome {
   const words = args.filter(arg => !/^-[46]$/.test(arg));
-  if (words[0] === 'tcp_metrics' && words[1] === 'flush') return OK;
+  if (words[0] === 'tcp_metrics' && words[1] === 'flush') {
+    machine.flushMetrics();
+    return OK;
+  }
   if (words[0] !== 'route' || words[1] !== 'change')
     throw new CommandError(`unknown command 'ip ${args.join(' ')}'`);
   const given = new Map<string, string>();

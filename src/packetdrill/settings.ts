@@ -1,4 +1,5 @@
 import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import { parseFastOpenKeys } from '../transport/fast-open-cookies.ts';
 import { CommandError } from './shell.ts';
 
 /**
@@ -8,9 +9,6 @@ import { CommandError } from './shell.ts';
 const FIXED: Readonly<Record<string, { readonly values: readonly string[] | null; readonly why: string }>> = {
   tcp_fack: { values: null, why: 'Linux has nothing behind it since 4.15' },
   tcp_ecn_option: { values: null, why: 'only Accurate ECN looks at it, which tcp_ecn=3 would turn on' },
-  tcp_fastopen: { values: null, why: 'it allows what nothing here asks for: there is no Fast Open' },
-  tcp_fastopen_key: { values: null, why: 'as tcp_fastopen' },
-  tcp_fastopen_blackhole_timeout_sec: { values: null, why: 'as tcp_fastopen' },
   tcp_notsent_lowat: { values: ['4294967295', '-1'], why: 'no limit on what is not sent' },
   tcp_pacing_ss_ratio: { values: ['200'], why: 'no pacing' },
   tcp_pacing_ca_ratio: { values: ['120'], why: 'no pacing' },
@@ -73,7 +71,11 @@ function keyOf(name: string): string {
 }
 
 function parseSetting(name: string, text: string, sample: unknown): unknown {
-  if (typeof sample === 'string') return text;
+  if (typeof sample === 'string') {
+    if (keyOf(name) === 'tcp_fastopen_key' && text !== '' && parseFastOpenKeys(text) === null)
+      throw new CommandError(`sysctl ${name}: '${text}' is no key: four words of hexadecimal digits`);
+    return text;
+  }
   const numbers = text.trim().split(/\s+/).map(Number);
   if (text.trim() === '' || numbers.some(Number.isNaN))
     throw new CommandError(`sysctl ${name}: '${text}' is not a number`);

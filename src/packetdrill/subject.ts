@@ -164,6 +164,10 @@ export class Subject implements Machine {
     if (this.route !== null) this.stack.ip.routes.change({ ...this.route, metrics });
   }
 
+  flushMetrics(): void {
+    this.stack.tcp.fastOpenCache.clear();
+  }
+
   dropAll(on: boolean): void {
     this.link.dropsAll = on;
   }

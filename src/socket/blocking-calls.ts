@@ -64,11 +64,11 @@ export class ConnectCall extends BlockingCall {
 
 /** send(2) and its relatives: all bytes, unless something comes between. */
 export class SendCall extends BlockingCall {
-  private readonly socket: Socket;
-  private readonly bytes: Uint8Array;
-  private readonly flags: number;
-  private to: Sockaddr | null;
-  private sent = 0;
+  protected readonly socket: Socket;
+  protected readonly bytes: Uint8Array;
+  protected flags: number;
+  protected to: Sockaddr | null;
+  protected sent = 0;
 
   constructor(ops: Ops, socket: Socket, bytes: Uint8Array, flags: number, to: Sockaddr | null) {
     super(ops.context, socket, POLLOUT);
@@ -89,7 +89,10 @@ export class SendCall extends BlockingCall {
       if (result < 0 && result !== -EAGAIN) return this.interrupted(result);
       if (this.sent === bytes.length && result >= 0) return this.sent;
       if (!mayWait(socket, this.flags)) return this.interrupted(TIMED_OUT);
-      if (result <= 0) return WAIT;
+      if (result <= 0) {
+        socket.writerWaits();
+        return WAIT;
+      }
     }
   }
 
@@ -159,7 +162,8 @@ export class EpollWaitCall extends BlockingCall {
   }
 }
 
-function mayWait(socket: Socket, flags: number): boolean {
+/** Whether a call on the socket waits when it has to. */
+export function mayWait(socket: Socket, flags: number): boolean {
   // The error queue is looked at, never waited for.
   return !socket.nonblocking && (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) === 0;
 }

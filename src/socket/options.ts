@@ -4,6 +4,7 @@ import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpInfo } from '../transport/tcp-layer.ts';
 import * as C from './constants.ts';
 import { DgramSocket } from './dgram-socket.ts';
+import { FAST_OPEN_OPTIONS } from './fast-open-options.ts';
 import type { Linger, Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
@@ -13,11 +14,11 @@ export interface Timeval {
   readonly tv_usec: number;
 }
 
-/** The value of a socket option: an int (booleans are taken as 0 and 1), a string or a struct. */
-export type OptionValue = number | boolean | string | Linger | Timeval | TcpInfo | { readonly state: number };
+/** The value of a socket option: an int (booleans are taken as 0 and 1), a string, bytes or a struct. */
+export type OptionValue = number | boolean | string | Uint8Array | Linger | Timeval | TcpInfo;
 
 /** One socket option. `get` and `set` return -errno as an Errno, since a value may be negative. */
-interface Option<S extends Socket> {
+export interface Option<S extends Socket> {
   readonly get?: (socket: S) => OptionValue | Errno;
   /** Takes an int. */
   readonly set?: (socket: S, value: number) => number;
@@ -342,6 +343,7 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
       },
     },
   ],
+  ...FAST_OPEN_OPTIONS,
   [
     C.TCP_QUICKACK,
     {
@@ -362,7 +364,7 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
       },
     },
   ],
-  [C.TCP_INFO, { get: socket => socket.endpoint?.info() ?? { state: socket.listener === null ? 7 : 10 } }],
+  [C.TCP_INFO, { get: socket => socket.info() }],
 ]);
 
 /** Linux keeps TCP_DEFER_ACCEPT as SYN-ACK retransmissions: the seconds after which one of them falls. */

@@ -141,6 +141,9 @@ export abstract class Socket extends File {
   /** SIOCOUTQ and SIOCOUTQNSD: bytes not acknowledged, and bytes not sent. */
   abstract outq(): number;
   abstract outqNotSent(): number;
+  /** A call waits until there is room to send, or somebody to send to. */
+  writerWaits(): void {}
+
   /** The largest IP packet to the peer, in bytes; 0 without one. */
   abstract get pathMtu(): number;
   /** Changes settings that both transports have. */

@@ -14,6 +14,8 @@ import {
 } from '../base/errno.ts';
 import { IPPROTO_TCP } from '../core/network.ts';
 import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
+import { idleTcpInfo, type TcpInfo } from '../tcp/info.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
@@ -23,6 +25,7 @@ import {
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
   MSG_ERRQUEUE,
+  MSG_FASTOPEN,
   MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
@@ -129,20 +132,34 @@ export class TcpSocket extends Socket {
     if (address.family === AF_UNSPEC) return this.disconnect();
     if (this.listener !== null || this.phase === 'connected') return -EISCONN;
     if (this.phase === 'connecting') return this.connectAgain();
+    const endpoint = this.prepare(address);
+    if (typeof endpoint === 'number') return endpoint;
+    if (!this.settings.fastOpenConnect) {
+      endpoint.open();
+      return -EINPROGRESS;
+    }
+    if (endpoint.deferOpen()) return 0;
+    endpoint.requestCookie();
+    return -EINPROGRESS;
+  }
+
+  /** The way to a peer, without a word to it yet. */
+  private prepare(address: Sockaddr): TcpEndpoint | number {
     if (!this.mayReach(address.address)) return -ENETUNREACH;
     const remote = hereIfAny(address.address.toUnmapped());
-    const endpoint = this.context.tcp.connect(this.binding, remote, address.port, this.settings, this);
+    const endpoint = this.context.tcp.prepare(this.binding, remote, address.port, this.settings);
     if (typeof endpoint === 'number') return endpoint;
     this.binding = null;
     this.leftError = 0;
     this.adopt(endpoint);
     this.phase = 'connecting';
-    return -EINPROGRESS;
+    return endpoint;
   }
 
-  /** connect(2) after connect(2): how the first one went. */
-  private connectAgain(): number {
+  /** connect(2) after connect(2): how the first one went. -EALREADY while it goes on, -EISCONN before it began. */
+  connectAgain(): number {
     const endpoint = this.endpoint as TcpEndpoint;
+    if (endpoint.deferred) return -EISCONN;
     if (endpoint.connecting) return -EALREADY;
     const error = endpoint.takeError();
     if (error === 0 && endpoint.connected) {
@@ -180,11 +197,50 @@ export class TcpSocket extends Socket {
     this.phase = 'unconnected';
   }
 
+  // --- Fast Open ------------------------------------------------------------------------------------------------
+
+  /** Whether a sending call with these flags opens the connection. */
+  opensWith(flags: number): boolean {
+    return (flags & MSG_FASTOPEN) !== 0 || this.endpoint?.deferred === true;
+  }
+
+  /**
+   * A sending call that opens the connection, up to where it would wait (Linux's tcp_sendmsg_fastopen). While the
+   * handshake goes on, how many bytes went with the SYN, or -EINPROGRESS for none, -EALREADY when it had begun before;
+   * 0 when the connection stands.
+   */
+  openFast(bytes: Uint8Array, start: number, end: number, to: Sockaddr | null): number {
+    const { sysctl } = this.context.host;
+    if ((sysctl.tcp_fastopen & FAST_OPEN_CLIENT) === 0 || to?.family === AF_UNSPEC) return -EOPNOTSUPP;
+    // Linux's answer for as long as the socket lives.
+    if (this.endpoint?.hasRequestedCookie === true) return -EALREADY;
+    if (this.listener !== null || this.phase === 'connected') return -EISCONN;
+    let { endpoint } = this;
+    if (endpoint === null) {
+      if (to === null) return -EINVAL;
+      const prepared = this.prepare(to);
+      if (typeof prepared === 'number') return prepared;
+      endpoint = prepared;
+    } else if (!endpoint.deferred) {
+      return this.connectAgain();
+    }
+    return endpoint.openFast(bytes, start, end) || -EINPROGRESS;
+  }
+
+  /** A writer that waits during the handshake will have data to send as soon as that is done. */
+  override writerWaits(): void {
+    if (this.endpoint?.connecting === true) this.endpoint.writerWaits();
+  }
+
   override send(bytes: Uint8Array, start: number, end: number, flags: number, to: Sockaddr | null): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.listener !== null && to !== null) {
       const result = this.sendOnListener(this.listener, to);
       if (result < 0) return result;
+    }
+    if (this.opensWith(flags)) {
+      const result = this.openFast(bytes, start, end, to);
+      if (result !== 0) return result;
     }
     const { endpoint } = this;
     if (endpoint === null) return -(this.takeError() || EPIPE);
@@ -331,6 +387,12 @@ export class TcpSocket extends Socket {
   /** After close: news of the transport still wake who waits here. */
   stay(): void {
     if (this.endpoint !== null) this.endpoint.user = this;
+  }
+
+  /** TCP_INFO. */
+  info(): TcpInfo {
+    const { endpoint, context, settings, listener } = this;
+    return endpoint?.info() ?? idleTcpInfo(context.tcp.context, settings, listener !== null);
   }
 
   /** For a blocking close with SO_LINGER: nothing is left to send and our FIN is acknowledged. */

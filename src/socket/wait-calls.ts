@@ -5,6 +5,7 @@ import type { Sys } from './calls.ts';
 import { MSG_TRUNC } from './constants.ts';
 import { MessageOut } from './control.ts';
 import type { EpollEvent } from './epoll.ts';
+import { FastOpenCall } from './fast-open-call.ts';
 import { gather, type MsgHdr, room, scatter } from './ops.ts';
 import { type PollFd, waitMask } from './poll.ts';
 import type { Out, Sockaddr, SockaddrInput } from './sockaddr.ts';
@@ -139,7 +140,10 @@ export class SysWait {
     const target = ops.sendTarget(fd, buf, dest);
     if (typeof target === 'number') return Promise.resolve(target);
     const { socket, to } = target;
-    return new SendCall(ops, socket, buf, flags, to).start(socket.options.sndTimeoutUs, options);
+    const { sndTimeoutUs } = socket.options;
+    return socket instanceof TcpSocket && socket.opensWith(flags)
+      ? new FastOpenCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options)
+      : new SendCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options);
   }
 
   /** recv(2): at least one byte (MSG_WAITALL: all), or 0 at the end of a stream. */

@@ -10,7 +10,7 @@ import { selectWindow } from './window.ts';
 
 /** The shortest and the longest delay (Linux's TCP_DELACK_MIN and _MAX), in microseconds. */
 export const DELAYED_ACK_MIN_US = 40_000;
-const DELAYED_ACK_MAX_US = 200_000;
+export const DELAYED_ACK_MAX_US = 200_000;
 const DELAYED_ACK_IDLE_MAX_US = 500_000;
 /** ACKs that are sent at once at the start of a connection or after a pause (TCP_MAX_QUICKACKS). */
 const QUICK_ACKS_MAX = 16;

@@ -51,7 +51,7 @@ export function challengeAck(tcb: Tcb): void {
 /** Whether one more ACK may answer a segment that is out of place: one in tcp_invalid_ratelimit. Counts it as sent. */
 export function mayAnswerInvalid(
   tcb: Tcb,
-  skipped: 'TCPACKSkippedChallenge' | 'TCPACKSkippedPAWS' | 'TCPACKSkippedSeq',
+  skipped: 'TCPACKSkippedChallenge' | 'TCPACKSkippedPAWS' | 'TCPACKSkippedSeq' | 'TCPACKSkippedSynRecv',
 ): boolean {
   const { sysctl, mib } = tcb.context.host;
   const sinceUs = tcb.nowUs - tcb.lastOutOfWindowAckUs;
@@ -221,7 +221,7 @@ function releaseAcked(tcb: Tcb, ack: Seq): void {
 }
 
 /** RFC 7323 section 4: an echoed timestamp measures also what was sent twice. */
-function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
+export function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
   if (!hasEcho) return;
   const elapsedMs = (tcb.tsNow - tsEcr) | 0;
   const sampleUs = Math.max(elapsedMs, 1) * 1000;

@@ -1,5 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { TRACE_STATE } from '../trace/events.ts';
+import type { FastOpen } from './fast-open.ts';
+import { noteEnd } from './fast-open-blackhole.ts';
 import { nextState, type TcpCause } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { stopAllTimers } from './timers.ts';
@@ -31,9 +33,19 @@ function countState(tcb: Tcb, from: string, cause: TcpCause): void {
 /** Ends the connection in CLOSED: gives back what it holds and tells the user `error` (0: none). */
 export function endConnection(tcb: Tcb, cause: TcpCause, error: number): void {
   changeState(tcb, cause);
+  if (tcb.fastOpen !== null) endFastOpen(tcb, tcb.fastOpen, cause);
   if (error !== 0) tcb.error = error;
   dropSendSide(tcb);
   tcb.output.ended(false);
+}
+
+function endFastOpen(tcb: Tcb, fastOpen: FastOpen, cause: TcpCause): void {
+  fastOpen.deferred = false;
+  fastOpen.synAckOut = false;
+  if (cause === 'receive RST') fastOpen.place?.reset(tcb.nowUs);
+  else fastOpen.place?.leave();
+  fastOpen.place = null;
+  noteEnd(tcb, fastOpen);
 }
 
 /** Nothing more is sent or timed: flight, queue and timers are given back. What was received stays readable. */

@@ -6,14 +6,16 @@ import { enterQuickAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import { ECN_OK } from './ecn.ts';
-import { emitSyn, sendAck, sendReset } from './emit.ts';
+import { sendAck, sendReset } from './emit.ts';
+import { isSynDataOut } from './fast-open-active.ts';
 import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
 import { updateMss } from './mss.ts';
 import { limitMtuSearch } from './mtu-probe.ts';
+import { sendSyn } from './open.ts';
 import { flush, isWritable, writableBytes } from './output.ts';
-import { beginRateSending, checkAppLimited, tagSegment } from './rate-sample.ts';
-import { markTooBigLost } from './recovery.ts';
+import { checkAppLimited } from './rate-sample.ts';
+import { markLostWithoutCongestion } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import type { TcpSettings } from './settings.ts';
 import { isSynchronized, maySend, needsReset } from './state.ts';
@@ -21,7 +23,6 @@ import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
 import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
-import { restartRetransmit } from './transmit-timer.ts';
 import { selectInitialWindow, tuneReceiveBuffer, windowUpdateDue } from './window.ts';
 
 /** What a listener's half-open request knows of the handshake when its last ACK arrives. */
@@ -50,7 +51,7 @@ export class TcpConnection extends Tcb {
   open(): void {
     selectInitialWindow(this);
     changeState(this, 'active open');
-    this.sendSyn();
+    sendSyn(this);
   }
 
   /** What becomes of a passive OPEN when the user sends (RFC 9293 section 3.10.2). */
@@ -58,14 +59,15 @@ export class TcpConnection extends Tcb {
     selectInitialWindow(this);
     this.state = 'LISTEN';
     changeState(this, 'send');
-    this.sendSyn();
+    sendSyn(this);
   }
 
   /**
    * The passive side's connection, made when the handshake's last ACK has arrived: it stands in SYN_RCVD, as if it had
-   * sent the SYN-ACK itself, and is then given that ACK by `segment`. `syn` is the segment that opened it.
+   * sent the SYN-ACK itself, and is then given that ACK by `segment`. `syn` is the segment that opened it. With Fast
+   * Open that SYN made it, and `beginChild` follows.
    */
-  accept(syn: Segment, handshake: Handshake): void {
+  accept(syn: Segment, handshake: Handshake, synAckSent = true): void {
     this.state = 'SYN_RCVD';
     this.rcvWscale = handshake.rcvWscale;
     this.ecnFlags = handshake.ecn ? ECN_OK : 0;
@@ -75,13 +77,14 @@ export class TcpConnection extends Tcb {
     this.rcvWnd = handshake.rcvWnd;
     this.rcvSsthresh = handshake.rcvWnd;
     this.sndNxt = (this.iss + 1) | 0;
+    this.context.host.mib.Tcp.PassiveOpens++;
+    if (!synAckSent) return;
     const { synAckSentUs, synAckRetransmits } = handshake;
     const marks = TX_SYN | (synAckSentUs === 0 || synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
     this.totalRetrans = synAckRetransmits;
     this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
     // The peer's ACK of our SYN is no acknowledged byte; an active open counts it (both as Linux).
     this.bytesAcked = -1;
-    this.context.host.mib.Tcp.PassiveOpens++;
   }
 
   /** A segment arrives. */
@@ -113,16 +116,19 @@ export class TcpConnection extends Tcb {
 
   /** The path has become smaller: what is in flight and too big for it is cut and sent again at once (RFC 1191). */
   retransmitTooBig(): void {
-    if (isSynchronized(this.state) && markTooBigLost(this)) flush(this);
+    const synData = isSynDataOut(this);
+    if (!isSynchronized(this.state) && !synData) return;
+    if (markLostWithoutCongestion(this, synData ? 0 : this.mss)) flush(this);
   }
 
   /**
    * Any other ICMP error: remembered for a time-out (RFC 9293 section 3.9.2.2), but while connecting it is final, as on
-   * Linux (RFC 5461 section 4.1): a user wants to hear at once that nobody is there.
+   * Linux (RFC 5461 section 4.1): a user wants to hear at once that nobody is there. `inUse`: one of Fast Open that was
+   * accepted while its handshake goes on.
    */
-  icmpError(errno: number): void {
+  icmpError(errno: number, inUse = false): void {
     if (errno === EMSGSIZE) return;
-    if (this.state !== 'SYN_SENT' && this.state !== 'SYN_RCVD') {
+    if (inUse || (this.state !== 'SYN_SENT' && this.state !== 'SYN_RCVD')) {
       this.softError = errno;
       return;
     }
@@ -134,7 +140,7 @@ export class TcpConnection extends Tcb {
 
   /** Bytes that `write` takes now. */
   get writable(): number {
-    return maySend(this.state) && !this.finQueued ? writableBytes(this) : 0;
+    return this.maySend && !this.finQueued ? writableBytes(this) : 0;
   }
 
   /**
@@ -149,8 +155,12 @@ export class TcpConnection extends Tcb {
     this.sendQueue.append(bytes, start, start + taken);
     this.more = more;
     if (!more) this.pushSeq = this.writeSeq;
-    if (maySend(this.state)) flush(this);
+    if (this.maySend) flush(this);
     return taken;
+  }
+
+  private get maySend(): boolean {
+    return maySend(this.state) || this.isFastOpenChild;
   }
 
   /** There is room on the way out again. */
@@ -195,8 +205,11 @@ export class TcpConnection extends Tcb {
     if (this.state === 'SYN_SENT') return;
     this.more = false;
     this.pushSeq = this.writeSeq;
-    // In SYN_RCVD a FIN with data before it waits for ESTABLISHED (RFC 9293 section 3.10.4).
-    const alone = this.state === 'SYN_RCVD' && this.sendQueue.length === 0;
+    // In SYN_RCVD a FIN with data before it waits for ESTABLISHED (RFC 9293 section 3.10.4). That of Fast Open does so
+    // until the user is gone (as Linux).
+    const alone = this.isFastOpenChild
+      ? this.orphan
+      : this.state === 'SYN_RCVD' && this.sendQueue.length === 0;
     if (!maySend(this.state) && !alone) return;
     changeState(this, 'close');
     flush(this);
@@ -253,7 +266,8 @@ export class TcpConnection extends Tcb {
     if (this.error !== 0) mask |= POLLERR;
     if (over || (this.finReceived && this.finQueued) || (this.readShut && this.finQueued)) mask |= POLLHUP;
     if (this.finReceived || this.readShut || over) mask |= POLLIN | POLLRDHUP;
-    if (this.state === 'SYN_SENT' || this.state === 'SYN_RCVD') return mask;
+    if (this.state === 'SYN_SENT' && this.fastOpen?.deferred === true) mask |= POLLOUT;
+    if (this.state === 'SYN_SENT' || (this.state === 'SYN_RCVD' && !this.isFastOpenChild)) return mask;
     if (this.receiveQueue.readable > 0) mask |= POLLIN;
     if (this.finQueued || over || isWritable(this)) mask |= POLLOUT;
     else this.writeBlocked = true;
@@ -303,18 +317,6 @@ export class TcpConnection extends Tcb {
   private push(): void {
     this.pushSeq = this.writeSeq;
     this.more = false;
-    if (this.state === 'ESTABLISHED' || this.state === 'CLOSE_WAIT') flush(this);
-  }
-
-  private sendSyn(): void {
-    this.sndNxt = (this.iss + 1) | 0;
-    const syn = this.context.newSegment(this.iss, this.sndNxt, this.nowUs, TX_SYN);
-    beginRateSending(this);
-    tagSegment(this, syn);
-    this.flight.push(syn);
-    this.context.host.mib.Tcp.ActiveOpens++;
-    emitSyn(this);
-    this.lastSentUs = this.nowUs;
-    restartRetransmit(this);
+    if (this.maySend) flush(this);
   }
 }

@@ -1,6 +1,7 @@
 import { BlockPool } from '../core/blocks.ts';
 import type { Host } from '../core/host.ts';
 import { AckOutcome } from './ack-outcome.ts';
+import { FastOpenBlackhole } from './fast-open-blackhole.ts';
 import { newTxSegment, type TxSegment } from './flight.ts';
 import { OutSegment } from './segment.ts';
 
@@ -15,12 +16,14 @@ export class TcpContext {
   readonly out = new OutSegment();
   /** What the acknowledgement that is being processed brought. */
   readonly outcome = new AckOutcome();
+  readonly blackhole: FastOpenBlackhole;
   private readonly freeSegments: TxSegment[] = [];
   private challengeSecond = 0;
   private challengesLeft = 0;
 
   constructor(host: Host) {
     this.host = host;
+    this.blackhole = new FastOpenBlackhole(host);
   }
 
   newSegment(seq: number, end: number, sentUs: number, marks: number): TxSegment {

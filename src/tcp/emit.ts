@@ -7,6 +7,7 @@ import { ACK, CWR, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts'
 import { tcpOptionsLength } from '../wire/tcp-options.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
+import type { FastOpenCookie } from './fast-open.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { advertiseWindow } from './window.ts';
@@ -17,8 +18,11 @@ const SACK_BLOCKS_ALONE = 4;
 /** Of the SACK option without its blocks, padded, in bytes. */
 const SACK_OPTION_LENGTH = 4;
 
-/** Sends a SYN, or the SYN-ACK of a simultaneous open. */
-export function emitSyn(tcb: Tcb): void {
+/**
+ * Sends a SYN, or the SYN-ACK of a simultaneous open or of Fast Open; with `cookie` in the Fast Open option, and with the
+ * first `length` bytes of the queue. False when the option did not fit.
+ */
+export function emitSyn(tcb: Tcb, cookie: FastOpenCookie | null = null, length = 0): boolean {
   const { sysctl } = tcb.context.host;
   const both = tcb.state !== 'SYN_SENT';
   const flags = both ? SYN | ACK | synAckEcnFlags(tcb) : SYN | synEcnFlags(tcb);
@@ -30,7 +34,13 @@ export function emitSyn(tcb: Tcb): void {
   if (both ? tcb.timestamps : sysctl.tcp_timestamps !== 0) putTimestamps(tcb, out);
   if (both ? tcb.rcvWscale > 0 || tcb.sndWscale > 0 : sysctl.tcp_window_scaling)
     options.windowScale = tcb.rcvWscale;
+  const complete = cookie === null || options.putCookie(cookie.bytes, cookie.experimental);
+  if (length > 0) {
+    out.data = tcb.sendQueue;
+    out.dataLength = length;
+  }
   emit(tcb, out);
+  return complete;
 }
 
 /** Sends an ACK without data, with SACK blocks when something waits behind a gap. */

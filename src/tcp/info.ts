@@ -1,9 +1,12 @@
 import { seqDiff } from '../base/seq.ts';
+import { TcpConnection } from './connection.ts';
+import type { TcpContext } from './context.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
 import { deliveryRate } from './rate-sample.ts';
 import { backedOffRto } from './rtt.ts';
+import type { TcpSettings } from './settings.ts';
 import { linuxState } from './state.ts';
-import type { Tcb } from './tcb.ts';
+import type { Tcb, TcpOutput } from './tcb.ts';
 import {
   TIMER_DELAYED_ACK,
   TIMER_FIN_WAIT_2,
@@ -26,7 +29,10 @@ export interface TcpInfo {
   retransmits: number;
   probes: number;
   backoff: number;
-  /** 1 timestamps, 2 SACK, 4 window scaling, 8 ECN, 16 the peer has sent something ECN-capable. */
+  /**
+   * 1 timestamps, 2 SACK, 4 window scaling, 8 ECN, 16 the peer has sent something ECN-capable, 32 data with the SYN was
+   * taken, 128 made by a Fast Open cookie.
+   */
   options: number;
   snd_wscale: number;
   rcv_wscale: number;
@@ -79,6 +85,8 @@ export interface TcpInfo {
   total_rto: number;
   total_rto_recoveries: number;
   total_rto_time: number;
+  /** Why data did not go with the SYN: 0 it did, 1 no cookie, 2 not acknowledged, 3 the SYN was sent again. */
+  fastopen_client_fail: number;
 }
 
 /** The timer that `ss -o` shows. */
@@ -87,6 +95,24 @@ export interface RunningTimer {
   readonly name: 'on' | 'keepalive' | 'persist' | 'unknown';
   /** When it is due, in microseconds. */
   readonly dueUs: number;
+}
+
+/** What a connection would send goes nowhere. */
+const NOWHERE: TcpOutput = {
+  local: '',
+  remote: '',
+  burstMax: 0,
+  isBusy: () => false,
+  emit: () => {},
+  ready: () => {},
+  ended: () => {},
+  confirmed: () => {},
+};
+
+/** TCP_INFO of a socket that has no connection: what a fresh one would begin with. */
+export function idleTcpInfo(context: TcpContext, settings: TcpSettings, listens: boolean): TcpInfo {
+  const tcb = new TcpConnection(context, NOWHERE, settings, 0, 0, 20);
+  return { ...tcpInfo(tcb), state: linuxState(listens ? 'LISTEN' : 'CLOSED') };
 }
 
 const CA_STATES = ['Open', 'Disorder', 'CWR', 'Recovery', 'Loss'];
@@ -147,13 +173,21 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     total_rto: tcb.totalRto,
     total_rto_recoveries: tcb.totalRtoRecoveries,
     total_rto_time: Math.floor(tcb.totalRtoUs / 1000),
+    fastopen_client_fail: tcb.fastOpen?.clientFail ?? 0,
   };
 }
 
+/** Bits of tcpi_options: data with the SYN was taken; made by a Fast Open cookie. */
+const OPTION_SYN_DATA = 32;
+const OPTION_FAST_OPEN_CHILD = 128;
+
 function optionBits(tcb: Tcb): number {
+  const { fastOpen } = tcb;
+  const synData = fastOpen?.synDataAcked === true ? OPTION_SYN_DATA : 0;
+  const child = fastOpen !== null && fastOpen.destination === null ? OPTION_FAST_OPEN_CHILD : 0;
   const scaled = tcb.sndWscale > 0 || tcb.rcvWscale > 0;
   const ecn = ((tcb.ecnFlags & ECN_OK) !== 0 ? 8 : 0) | ((tcb.ecnFlags & ECN_SEEN) !== 0 ? 16 : 0);
-  return (tcb.timestamps ? 1 : 0) | (tcb.sack ? 2 : 0) | (scaled ? 4 : 0) | ecn;
+  return (tcb.timestamps ? 1 : 0) | (tcb.sack ? 2 : 0) | (scaled ? 4 : 0) | ecn | synData | child;
 }
 
 function sinceMs(nowUs: number, thenUs: number): number {

@@ -17,11 +17,13 @@ import { acceptableAck, acknowledgesNew, challengeAck, headIs, mayAnswerInvalid,
 import { ackDueNow } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
 import { refuse, sendAck, sendReset } from './emit.ts';
+import { noteStrayFin, noteStrayReset } from './fast-open-blackhole.ts';
+import { answerSynAgain, synAckAcknowledged } from './fast-open-passive.ts';
 import { TX_SYN } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { beginMtuSearch } from './mtu-probe.ts';
 import { flush } from './output.ts';
-import { owesAckNow, receiveFin, receiveText, setDsack } from './receive.ts';
+import { owesAckNow, receiveFin, receiveOld, receiveText, setDsack } from './receive.ts';
 import type { Segment } from './segment.ts';
 import { mayReceive } from './state.ts';
 import { synSentInput } from './syn-sent.ts';
@@ -74,7 +76,7 @@ function checkSequence(tcb: Tcb, segment: Segment): boolean {
     const old = seqLe((segment.seq + segment.length) | 0, tcb.rcvNxt);
     tcb.context.host.dropped('tcp', old ? 'TCP_OLD_SEQUENCE' : 'TCP_INVALID_SEQUENCE');
     if (!segment.has(RST)) {
-      if (segment.has(SYN)) challengeSyn(tcb);
+      if (segment.has(SYN)) challengeSyn(tcb, segment);
       else acknowledgeUnacceptable(tcb, segment, 'TCPACKSkippedSeq');
     }
     return false;
@@ -140,8 +142,12 @@ function acknowledgeUnacceptable(
 function checkReset(tcb: Tcb, segment: Segment): boolean {
   if (!segment.has(RST)) return true;
   const highest = tcb.receiveQueue.highest(tcb.rcvNxt);
-  if (segment.seq === tcb.rcvNxt || (tcb.sack && segment.seq === highest)) resetByPeer(tcb);
-  else challengeAck(tcb);
+  if (segment.seq === tcb.rcvNxt || (tcb.sack && segment.seq === highest)) {
+    resetByPeer(tcb);
+  } else {
+    noteStrayReset(tcb);
+    challengeAck(tcb);
+  }
   return false;
 }
 
@@ -158,11 +164,12 @@ export function resetByPeer(tcb: Tcb): void {
 /** RFC 5961 section 4: a SYN on a synchronized connection is challenged, wherever it lies. */
 function checkSyn(tcb: Tcb, segment: Segment): boolean {
   if (!segment.has(SYN) || simultaneousSynAck(tcb, segment)) return true;
-  challengeSyn(tcb);
+  challengeSyn(tcb, segment);
   return false;
 }
 
-function challengeSyn(tcb: Tcb): void {
+function challengeSyn(tcb: Tcb, segment: Segment): void {
+  if (answerSynAgain(tcb, segment)) return;
   tcb.context.host.mib.TcpExt.TCPSYNChallenge++;
   challengeAck(tcb);
 }
@@ -181,39 +188,49 @@ function checkAck(tcb: Tcb, segment: Segment): boolean {
   processAck(tcb, segment);
   // A close in SYN_RCVD has led past ESTABLISHED.
   if (handshake && !headIs(tcb, TX_SYN)) established(tcb);
+  if (tcb.fastOpen?.synAckOut === true && seqGt(segment.ack, tcb.iss)) synAckAcknowledged(tcb, tcb.fastOpen);
   if (tcb.finAcked) acknowledgeFin(tcb, segment);
   return !isOver(tcb);
 }
 
 /** SYN-RECEIVED: an ACK of our SYN establishes the connection; any other is answered by a reset. */
 function acknowledgeSyn(tcb: Tcb, segment: Segment): boolean {
-  if (!acknowledgesNew(tcb, segment.ack)) {
+  const { fastOpen } = tcb;
+  const child = fastOpen?.synAckOut === true;
+  if (!acknowledgesNew(tcb, segment.ack) && !(child && segment.ack === tcb.sndUna)) {
     refuse(tcb, segment);
     return false;
   }
   changeState(tcb, segment.has(SYN) ? 'receive SYN,ACK' : 'receive ACK of SYN');
   noteTimestamp(tcb, segment);
   processAck(tcb, segment);
+  if (child) synAckAcknowledged(tcb, fastOpen);
   established(tcb);
   return true;
 }
 
 /** What entering ESTABLISHED brings, on either side. */
 export function established(tcb: Tcb): void {
-  tcb.copiedSeq = tcb.rcvNxt;
-  tcb.rcvSpaceSeq = tcb.rcvNxt;
-  tcb.rcvSpaceUs = tcb.nowUs;
   tcb.lastSentUs = tcb.nowUs;
-  tcb.retransmitStampUs = 0;
-  tcb.undoStampUs = 0;
   tcb.softError = 0;
   updateMss(tcb);
   if (tcb.mtuSearch === null) beginMtuSearch(tcb);
-  startSending(tcb);
-  tcb.congestion.onStart(tcb);
+  // A server's Fast Open connection has been in use since the SYN.
+  if (tcb.fastOpen === null || tcb.fastOpen.destination !== null) beginTransfer(tcb);
   if (tcb.settings.keepAlive) restartKeepalive(tcb);
   if (tcb.finQueued && tcb.state === 'ESTABLISHED') changeState(tcb, 'close');
   tcb.output.ready(POLLOUT);
+}
+
+/** Data may flow from now on, in either direction. */
+function beginTransfer(tcb: Tcb): void {
+  tcb.copiedSeq = tcb.rcvNxt;
+  tcb.rcvSpaceSeq = tcb.rcvNxt;
+  tcb.rcvSpaceUs = tcb.nowUs;
+  tcb.retransmitStampUs = 0;
+  tcb.undoStampUs = 0;
+  startSending(tcb);
+  tcb.congestion.onStart(tcb);
 }
 
 /** What a lost SYN or SYN-ACK says of the path before anything else is known of it. */
@@ -266,6 +283,7 @@ function checkAbandoned(tcb: Tcb, segment: Segment): boolean {
   const abandoned = waiting && (tcb.orphan || tcb.readShut);
   const textEnd: Seq = (segment.seq + segment.dataLength) | 0;
   if (!abandoned || segment.dataLength === 0 || seqLe(textEnd, tcb.rcvNxt)) return true;
+  if (segment.has(FIN)) noteStrayFin(tcb);
   tcb.context.host.mib.TcpExt.TCPAbortOnData++;
   refuse(tcb, segment);
   endConnection(tcb, 'abort', ECONNRESET);
@@ -276,6 +294,11 @@ function checkAbandoned(tcb: Tcb, segment: Segment): boolean {
 /** True when the segment's FIN is the next thing in sequence. */
 function takeText(tcb: Tcb, segment: Segment): boolean {
   if (segment.length === 0) return false;
+  if (segment.has(SYN)) {
+    // Of a simultaneous open: the SYN that we have.
+    receiveOld(tcb, segment.seq, tcb.rcvNxt);
+    return false;
+  }
   if (!mayReceive(tcb.state)) {
     // The peer's FIN was its last word; a repetition of it is acknowledged again.
     if (segment.has(FIN)) owesAckNow(tcb);
@@ -286,7 +309,8 @@ function takeText(tcb: Tcb, segment: Segment): boolean {
 
 // --- eighth: FIN ------------------------------------------------------------------------------------------------
 
-function takeFin(tcb: Tcb): void {
+/** The peer's FIN is the next thing in sequence. */
+export function takeFin(tcb: Tcb): void {
   receiveFin(tcb);
   if (tcb.state === 'FIN_WAIT_2') {
     sendAck(tcb);

@@ -116,7 +116,7 @@ function receiveOutOfOrder(tcb: Tcb, segment: Segment, seq: Seq, start: number, 
 }
 
 /** Data that came before: the peer lost our ACK, or sent too early. It hears at once what we have. */
-function receiveOld(tcb: Tcb, seq: Seq, end: Seq): void {
+export function receiveOld(tcb: Tcb, seq: Seq, end: Seq): void {
   const { TcpExt } = tcb.context.host.mib;
   TcpExt.DelayedACKLost++;
   tcb.context.host.dropped('tcp', 'TCP_OLD_DATA');

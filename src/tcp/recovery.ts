@@ -55,7 +55,7 @@ function watch(tcb: Tcb, outcome: AckOutcome): boolean {
     return waits;
   }
   if (probeWasLost(tcb)) {
-    markTooBigLost(tcb);
+    markLostWithoutCongestion(tcb, tcb.mss);
     return waits;
   }
   enterRecovery(tcb, outcome.ece);
@@ -225,14 +225,14 @@ function markTimedOut(tcb: Tcb): void {
 }
 
 /**
- * The path takes less than before: every segment that is too big for it is lost, though no congestion is to blame
- * (Linux's tcp_simple_retransmit). True when there was one.
+ * Segments of more than `limit` bytes are lost, though no congestion is to blame: the path takes less than before, or
+ * the server did not take a SYN's data (Linux's tcp_simple_retransmit). True when there was one.
  */
-export function markTooBigLost(tcb: Tcb): boolean {
+export function markLostWithoutCongestion(tcb: Tcb, limit: number): boolean {
   const { flight } = tcb;
   for (let index = 0; index < flight.packetsOut; index++) {
     const segment = flight.at(index) as TxSegment;
-    if (seqDiff(segment.end, segment.seq) <= tcb.mss || (segment.marks & TX_SACKED) !== 0) continue;
+    if (seqDiff(segment.end, segment.seq) <= limit || (segment.marks & TX_SACKED) !== 0) continue;
     flight.unmark(segment, TX_RETRANS);
     markLost(tcb, segment);
   }

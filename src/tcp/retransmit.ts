@@ -2,7 +2,7 @@
  * Sending again what was lost.
  * @module
  */
-import { seqDiff } from '../base/seq.ts';
+import { type Seq, seqDiff } from '../base/seq.ts';
 import { TRACE_RETRANSMIT } from '../trace/events.ts';
 import { ACK, FIN, PSH } from '../wire/tcp.ts';
 import { emitData, emitSyn } from './emit.ts';
@@ -43,10 +43,10 @@ export function retransmitLost(tcb: Tcb): void {
 }
 
 /** Why a segment is sent again: as TRACE-EVENTS.md lists it. */
-type Reason = 'rto' | 'fast' | 'probe';
+type Reason = 'rto' | 'fast' | 'probe' | 'syn' | 'syn-ack';
 
 /** Sends the segment at `index` of the flight again. False when the peer's window does not reach it. */
-export function retransmit(tcb: Tcb, index: number, reason: Reason): boolean {
+export function retransmit(tcb: Tcb, index: number, reason: 'rto' | 'fast' | 'probe'): boolean {
   const { flight, nowUs } = tcb;
   if (!fitSegment(tcb, index)) return false;
   forgetProbe(tcb);
@@ -66,8 +66,9 @@ export function retransmit(tcb: Tcb, index: number, reason: Reason): boolean {
   tcb.bytesRetrans += length;
   const { mib } = tcb.context.host;
   mib.Tcp.RetransSegs++;
-  traceRetransmit(tcb, segment, reason);
-  if ((segment.marks & TX_SYN) !== 0) {
+  const syn = (segment.marks & TX_SYN) !== 0;
+  traceRetransmit(tcb, syn ? 'syn' : reason, segment.seq, length, segment.attempts);
+  if (syn) {
     mib.TcpExt.TCPSynRetrans++;
     emitSyn(tcb);
     return true;
@@ -98,20 +99,20 @@ function fitSegment(tcb: Tcb, index: number): boolean {
   return true;
 }
 
-function traceRetransmit(tcb: Tcb, segment: TxSegment, reason: Reason): void {
+/** Tells the trace that `length` sequence numbers from `seq` on are sent again. */
+export function traceRetransmit(tcb: Tcb, reason: Reason, seq: Seq, length: number, attempt: number): void {
   const { trace, name } = tcb.context.host;
   if (trace === null || (trace.wants & TRACE_RETRANSMIT) === 0) return;
   const { local, remote } = tcb.output;
-  const syn = (segment.marks & TX_SYN) !== 0;
   trace.emit({
     type: 'tcp:retransmit',
     atUs: tcb.nowUs,
     host: name,
     local,
     remote,
-    reason: syn ? 'syn' : reason,
-    seq: segment.seq >>> 0,
-    length: seqDiff(segment.end, segment.seq),
-    attempt: segment.attempts,
+    reason,
+    seq: seq >>> 0,
+    length,
+    attempt,
   });
 }

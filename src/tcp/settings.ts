@@ -24,6 +24,14 @@ export interface TcpSettings {
   readonly linger2Us: number;
   /** TCP_DEFER_ACCEPT; 0 is off. */
   readonly deferAcceptUs: number;
+  /** TCP_FASTOPEN of a listener: connections that may be open without their handshake; 0 is off. */
+  readonly fastOpenQueue: number;
+  /** TCP_FASTOPEN_CONNECT: connect() leaves it to the first write to send the SYN, when a cookie is known. */
+  readonly fastOpenConnect: boolean;
+  /** TCP_FASTOPEN_NO_COOKIE. */
+  readonly fastOpenNoCookie: boolean;
+  /** TCP_FASTOPEN_KEY: 16 bytes, or 32 with the key before it; null for that of the host. */
+  readonly fastOpenKey: Uint8Array | null;
   /** TCP_WINDOW_CLAMP; 0 is none. */
   readonly windowClamp: number;
   /** TCP_CONGESTION. */
@@ -53,6 +61,10 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     maxSeg: 0,
     linger2Us: sysctl.tcp_fin_timeout * 1e6,
     deferAcceptUs: 0,
+    fastOpenQueue: 0,
+    fastOpenConnect: false,
+    fastOpenNoCookie: false,
+    fastOpenKey: null,
     windowClamp: 0,
     congestion: sysctl.tcp_congestion_control,
     sndBuf: sysctl.tcp_wmem[1],

@@ -3,19 +3,23 @@
  * @module
  */
 import { ECONNREFUSED } from '../base/errno.ts';
-import { seqLe } from '../base/seq.ts';
+import { seqDiff, seqLe } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from '../core/readiness.ts';
-import { ACK, RST, SYN } from '../wire/tcp.ts';
+import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
 import { acknowledgesNew, processAck } from './ack.ts';
+import { DELAYED_ACK_MAX_US, enterQuickAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { agreeOnEcn } from './ecn.ts';
 import { emitSyn, refuse, sendAck } from './emit.ts';
+import { type FastOpen, takeSynText } from './fast-open.ts';
+import { synAckArrived } from './fast-open-active.ts';
 import { updateMss } from './mss.ts';
 import { beginMtuSearch } from './mtu-probe.ts';
 import { flush } from './output.ts';
+import { receiveFin } from './receive.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
-import { stopTimer, TIMER_RETRANSMIT } from './timers.ts';
+import { setTimer, stopTimer, TIMER_DELAYED_ACK, TIMER_RETRANSMIT } from './timers.ts';
 import { repeatSynSoon, restartRetransmit } from './transmit-timer.ts';
 
 /** Called when the connection has reached ESTABLISHED; input.ts. */
@@ -23,6 +27,8 @@ type Established = (tcb: Tcb) => void;
 
 /** First ACK, second RST, third security, fourth SYN, fifth neither. */
 export function synSentInput(tcb: Tcb, segment: Segment, established: Established): void {
+  // Nothing was sent yet that could be answered.
+  if (tcb.fastOpen?.deferred === true) return;
   const ackGood = segment.has(ACK) && acknowledgesNew(tcb, segment.ack);
   if (segment.has(ACK) && !(ackGood && timestampGood(tcb, segment))) {
     if (!segment.has(RST)) refuse(tcb, segment);
@@ -78,16 +84,39 @@ function agreeOnScale(tcb: Tcb, peerScale: number): void {
 }
 
 function completeHandshake(tcb: Tcb, segment: Segment, established: Established): void {
+  const writerWaits = tcb.writeBlocked;
   processAck(tcb, segment);
   stopTimer(tcb, TIMER_RETRANSMIT);
   changeState(tcb, 'receive SYN,ACK');
   // Here already, so that the first segments are no larger than the search allows; the passive side is less careful.
   beginMtuSearch(tcb);
   established(tcb);
-  // Text and FIN in a SYN-ACK are left for the peer to send again, as in Linux.
+  if (tcb.fastOpen !== null && synAckArrived(tcb, tcb.fastOpen, segment))
+    takeSynAckText(tcb, tcb.fastOpen, segment);
   const before = tcb.segsOut;
   flush(tcb);
-  if (tcb.segsOut === before) sendAck(tcb);
+  if (tcb.segsOut === before) acknowledgeSyn(tcb, writerWaits);
+}
+
+/** Text and FIN of a SYN-ACK. Without Fast Open they are left for the peer to send again (as Linux). */
+function takeSynAckText(tcb: Tcb, fastOpen: FastOpen, segment: Segment): void {
+  const taken = takeSynText(tcb, segment);
+  if (taken || segment.has(FIN)) fastOpen.synDataAcked = true;
+  if (!segment.has(FIN) || segment.dataLength !== seqDiff(tcb.rcvNxt, tcb.irs) - 1) return;
+  receiveFin(tcb);
+  changeState(tcb, 'receive FIN');
+}
+
+/** At once, or a little later with the data that is about to be written (as Linux). */
+function acknowledgeSyn(tcb: Tcb, writerWaits: boolean): void {
+  if (!writerWaits && !tcb.pingPong && tcb.settings.deferAcceptUs === 0) {
+    sendAck(tcb);
+    return;
+  }
+  enterQuickAck(tcb);
+  tcb.lastReceivedUs = tcb.nowUs;
+  tcb.ackPending = true;
+  setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + DELAYED_ACK_MAX_US);
 }
 
 /** Both sides have opened at once: SYN-RECEIVED, and our SYN again, now with an ACK. */

@@ -7,6 +7,7 @@ import { type CongestionControl, type CongestionState, SSTHRESH_INFINITE } from 
 import { Cubic } from './congestion/cubic.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import type { TcpContext } from './context.ts';
+import type { FastOpen } from './fast-open.ts';
 import { Flight } from './flight.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { OutSegment } from './segment.ts';
@@ -266,8 +267,10 @@ export abstract class Tcb implements Timer, CongestionState {
   rcvSpace = 0;
   rcvSpaceSeq: Seq = 0;
   rcvSpaceUs = 0;
-  /** The user found no room to write and is to be told when there is. */
+  /** The user found no room to write, or nobody to write to yet, and is to be told when there is. */
   writeBlocked = false;
+  /** TCP Fast Open; null without. */
+  fastOpen: FastOpen | null = null;
 
   // For TCP_INFO.
   bytesAcked = 0;
@@ -331,6 +334,11 @@ export abstract class Tcb implements Timer, CongestionState {
   /** Whether the peer acknowledged our FIN. */
   get finAcked(): boolean {
     return this.finSent && this.sndUna === this.sndNxt;
+  }
+
+  /** Made by a SYN with a Fast Open cookie, whose SYN-ACK is not acknowledged: in use, but not yet synchronized. */
+  get isFastOpenChild(): boolean {
+    return this.fastOpen?.synAckOut === true;
   }
 
   /** Right edge of the window that the peer offers. */

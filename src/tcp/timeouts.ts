@@ -10,6 +10,8 @@ import { ackDueNow, delayedAckExpired } from './ack-policy.ts';
 import { traceCwnd } from './ca-state.ts';
 import { endConnection } from './change-state.ts';
 import { sendAck, sendProbe, sendReset } from './emit.ts';
+import { noteTimeout } from './fast-open-blackhole.ts';
+import { synAckTimeout } from './fast-open-passive.ts';
 import { TX_SYN } from './flight.ts';
 import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
 import { flush, sendForced } from './output.ts';
@@ -17,7 +19,7 @@ import { enterLoss, onReorderTimeout } from './recovery.ts';
 import { retransmit } from './retransmit.ts';
 import { backedOffRto, rtoMaxUs, rtoMinUs } from './rtt.ts';
 import { sendLossProbe } from './tail-probe.ts';
-import type { Tcb } from './tcb.ts';
+import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import {
   isTimerSet,
   rearm,
@@ -54,9 +56,17 @@ export function fireTimers(tcb: Tcb, nowUs: number): void {
 
 /** RFC 6298 section 5.4 to 5.7: the oldest segment again, with twice the time-out, until the limits are reached. */
 function retransmitTimeout(tcb: Tcb): void {
-  if (tcb.flight.packetsOut === 0) return;
+  const { fastOpen } = tcb;
+  const child = fastOpen?.synAckOut === true;
+  if (tcb.flight.packetsOut === 0 && !child) return;
   tcb.context.host.mib.TcpExt.TCPTimeouts++;
-  if (isTooLong(tcb)) {
+  if (child) {
+    if (!synAckTimeout(tcb, fastOpen)) giveUp(tcb);
+    return;
+  }
+  const expired = isTooLong(tcb);
+  if (fastOpen !== null) noteTimeout(tcb, expired);
+  if (expired) {
     giveUp(tcb);
     return;
   }
@@ -99,11 +109,14 @@ function reorderTimeout(tcb: Tcb): void {
 function isTooLong(tcb: Tcb): boolean {
   const { sysctl } = tcb.context.host;
   const { userTimeoutUs, synCount } = tcb.settings;
-  if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RCVD') {
-    const limit =
-      tcb.state === 'SYN_SENT' ? synCount + sysctl.tcp_syn_linear_timeouts : sysctl.tcp_synack_retries;
-    return tcb.retransmits >= limit || isUserTimeout(tcb, userTimeoutUs);
+  if (tcb.state === 'SYN_SENT') {
+    if (tcb.retransmits >= synCount + sysctl.tcp_syn_linear_timeouts) return true;
+    // No longer than it would take without those that come at an even pace.
+    const limitUs = userTimeoutUs || backoffSum(tcb, synCount, RTO_INITIAL_US);
+    return tcb.retransmits > 0 && tcb.nowUs - tcb.lastSentUs >= limitUs;
   }
+  if (tcb.state === 'SYN_RCVD')
+    return tcb.retransmits >= sysctl.tcp_synack_retries || isUserTimeout(tcb, userTimeoutUs);
   if (userTimeoutUs > 0) return isUserTimeout(tcb, userTimeoutUs);
   if (isWindowTakenBack(tcb)) return false;
   const retries = tcb.orphan ? orphanRetries(tcb) : sysctl.tcp_retries2;
@@ -119,9 +132,8 @@ function isUserTimeout(tcb: Tcb, limitUs: number): boolean {
   return limitUs > 0 && tcb.retransmitStampUs !== 0 && tcb.nowUs - tcb.retransmitStampUs >= limitUs;
 }
 
-/** The time that `retries` doublings from tcp_rto_min take (RFC 1122's R2 as Linux counts it). */
-function backoffSum(tcb: Tcb, retries: number): number {
-  const min = rtoMinUs(tcb);
+/** The time that `retries` doublings take (RFC 1122's R2 as Linux counts it), the first time-out `min` microseconds. */
+function backoffSum(tcb: Tcb, retries: number, min = rtoMinUs(tcb)): number {
   const max = rtoMaxUs(tcb);
   const doublings = Math.floor(Math.log2(max / min));
   if (retries <= doublings) return (2 ** (retries + 1) - 1) * min;

@@ -37,6 +37,8 @@ export function resumeRetransmit(tcb: Tcb): void {
 
 /** New data went out: the timer runs while something is in flight, and a probe waits for the end of the burst. */
 export function armAfterSend(tcb: Tcb): void {
+  // The timer is that of the SYN-ACK, before which nothing is sent again.
+  if (tcb.isFastOpenChild) return;
   if (tcb.flight.packetsOut === 0 || scheduleProbe(tcb, rtoOfHeadUs(tcb))) return;
   if (isTimerSet(tcb, TIMER_LOSS_PROBE)) resumeRetransmit(tcb);
   else if (!isTransmitTimerSet(tcb)) restartRetransmit(tcb);
@@ -44,6 +46,7 @@ export function armAfterSend(tcb: Tcb): void {
 
 /** Something was acknowledged: RFC 6298 sections 5.2 and 5.3, and a new probe while no loss is suspected. */
 export function armAfterAck(tcb: Tcb): void {
+  if (tcb.isFastOpenChild) return;
   if (tcb.flight.packetsOut === 0) stopTransmitTimer(tcb);
   else if (scheduleProbe(tcb, tcb.nowUs + backedOffRto(tcb))) return;
   else if (isTimerSet(tcb, TIMER_RETRANSMIT) || !isTransmitTimerSet(tcb)) restartRetransmit(tcb);
@@ -69,7 +72,7 @@ export function isTransmitTimerSet(tcb: Tcb): boolean {
 
 /** Data waits, nothing is in flight: the peer's window is closed, or Nagle or a cork holds a rest back. */
 export function armPersist(tcb: Tcb): void {
-  if (tcb.flight.packetsOut > 0 || isTimerSet(tcb, TIMER_PERSIST)) return;
+  if (tcb.flight.packetsOut > 0 || isTimerSet(tcb, TIMER_PERSIST) || tcb.isFastOpenChild) return;
   if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) return;
   setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
 }

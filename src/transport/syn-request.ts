@@ -8,7 +8,14 @@ import type { IcmpError } from '../core/network.ts';
 import type { Timer } from '../core/timers.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { TRACE_RETRANSMIT } from '../trace/events.ts';
-import { formatEndpoint, type IpAddress } from '../wire/address.ts';
+import { AF_INET, formatEndpoint, type IpAddress } from '../wire/address.ts';
+import {
+  ICMP4_HOST_UNREACHABLE,
+  ICMP4_NET_UNREACHABLE,
+  ICMP4_PARAMETER_PROBLEM,
+  ICMP4_TIME_EXCEEDED,
+  ICMP4_UNREACHABLE,
+} from '../wire/icmp4.ts';
 import { ACK, RST, SYN } from '../wire/tcp.ts';
 import type { Flow } from './flow.ts';
 import type { TcpListenerEndpoint } from './tcp-listener.ts';
@@ -110,7 +117,13 @@ export class SynRequest implements Flow, Timer, BagItem {
   }
 
   icmp(error: IcmpError, seq: Seq): void {
-    if (error.fatal && seq === this.iss) this.listener.drop(this, 'error');
+    const { mib } = this.listener.layer.host;
+    if (seq !== this.iss) {
+      mib.TcpExt.OutOfWindowIcmps++;
+    } else if (endsRequest(error)) {
+      mib.TcpExt.ListenDrops++;
+      this.listener.drop(this, 'error');
+    }
   }
 
   destroy(): void {
@@ -210,4 +223,14 @@ export class SynRequest implements Flow, Timer, BagItem {
     this.listener.putTimestamps(this, out);
     layer.reply(this, out);
   }
+}
+
+/**
+ * Whether an ICMP error ends a half-open connection, by Linux's tcp_req_err: over IPv4 what says that the peer cannot
+ * be reached, which a spoofed SYN brings about, and not that it refuses; over IPv6 every final one.
+ */
+function endsRequest({ type, code, fatal, dst }: IcmpError): boolean {
+  if (dst.family !== AF_INET) return fatal;
+  if (type === ICMP4_UNREACHABLE) return code === ICMP4_NET_UNREACHABLE || code === ICMP4_HOST_UNREACHABLE;
+  return type === ICMP4_TIME_EXCEEDED || type === ICMP4_PARAMETER_PROBLEM;
 }

@@ -3,6 +3,8 @@ import { type Seq, seqGe, seqLe } from '../base/seq.ts';
 import type { IcmpError, IpSendOptions, Route } from '../core/network.ts';
 import type { ReadyListener } from '../core/readiness.ts';
 import { TcpConnection } from '../tcp/connection.ts';
+import type { FastOpenDestination } from '../tcp/fast-open.ts';
+import { deferOpen, openFast } from '../tcp/fast-open-active.ts';
 import { outQueue, type TcpInfo, tcpInfo } from '../tcp/info.ts';
 import type { OutSegment, Segment } from '../tcp/segment.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
@@ -17,6 +19,7 @@ import { sendSegment } from './tcp-segments.ts';
 
 /** The most bytes that are handed down at once: what a super-segment holds. */
 const BURST_MAX = 65000;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** One TCP connection with its addresses: what a socket holds, and what the flow table finds. */
 export class TcpEndpoint implements Flow, TcpOutput {
@@ -81,15 +84,57 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.connection.state;
   }
 
-  /** The handshake is under way. */
+  /** The handshake is under way, and the connection of no use yet. */
   get connecting(): boolean {
-    return this.connection.state === 'SYN_SENT' || this.connection.state === 'SYN_RCVD';
+    const { state, isFastOpenChild } = this.connection;
+    return state === 'SYN_SENT' || (state === 'SYN_RCVD' && !isFastOpenChild);
   }
 
-  /** The handshake is done and the connection has not ended. */
+  /** The connection may be used: the handshake is done, or goes on beside it (Fast Open); and it has not ended. */
   get connected(): boolean {
-    const { state } = this.connection;
-    return isSynchronized(state) && state !== 'TIME_WAIT';
+    const { state, isFastOpenChild } = this.connection;
+    return (isSynchronized(state) && state !== 'TIME_WAIT') || isFastOpenChild;
+  }
+
+  /** Sends the SYN. */
+  open(): void {
+    this.connection.open();
+  }
+
+  /** Leaves it to the first write to send the SYN. False when no cookie is known: `openFast` asks for one. */
+  deferOpen(): boolean {
+    return deferOpen(this.connection, this.destination);
+  }
+
+  /** Whether the SYN waits for the first write. */
+  get deferred(): boolean {
+    return this.connection.fastOpen?.deferred === true;
+  }
+
+  /** Sends the SYN with what it takes of bytes[start, end), and returns how many bytes that is. */
+  openFast(bytes: Uint8Array, start: number, end: number): number {
+    return openFast(this.connection, this.destination, bytes, start, end);
+  }
+
+  /** connect(2) where a cookie is not known: sends the SYN that asks for it. */
+  requestCookie(): void {
+    this.openFast(NO_BYTES, 0, 0);
+    if (this.connection.fastOpen !== null) this.connection.fastOpen.byConnect = true;
+  }
+
+  /** Whether `requestCookie` has opened the connection. */
+  get hasRequestedCookie(): boolean {
+    return this.connection.fastOpen?.byConnect === true;
+  }
+
+  private get destination(): FastOpenDestination {
+    const { layer, localAddress, remoteAddress } = this;
+    return layer.fastOpenCache.destination(localAddress, remoteAddress, layer.ip.isLocal(remoteAddress));
+  }
+
+  /** A write waits for the handshake: its data may carry the last ACK of that. */
+  writerWaits(): void {
+    this.connection.writeBlocked = true;
   }
 
   /** poll(2)'s bits now. */
@@ -187,7 +232,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
   /** RFC 5927: an ICMP error counts only when it quotes something that is in flight. */
   icmp(error: IcmpError, seq: Seq): void {
     const { connection, layer } = this;
-    if (!(seqGe(seq, connection.sndUna) && seqLe(seq, connection.sndNxt))) {
+    const oldest = connection.isFastOpenChild ? connection.iss : connection.sndUna;
+    if (!(seqGe(seq, oldest) && seqLe(seq, connection.sndNxt))) {
       layer.host.mib.TcpExt.OutOfWindowIcmps++;
       return;
     }
@@ -196,7 +242,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
       this.refreshRoute();
       connection.retransmitTooBig();
     } else {
-      connection.icmpError(error.errno);
+      connection.icmpError(error.errno, connection.fastOpen?.place?.accepted === true);
     }
   }
 

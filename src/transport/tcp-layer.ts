@@ -19,11 +19,14 @@ import type { Packet } from '../core/packet.ts';
 import type { ReadyListener } from '../core/readiness.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import { TcpContext } from '../tcp/context.ts';
+import { FAST_OPEN_EVERY_LISTENER, FAST_OPEN_SERVER } from '../tcp/fast-open.ts';
 import { type OutSegment, resetFor, Segment, saneFlags } from '../tcp/segment.ts';
 import { defaultTcpSettings, type TcpSettings } from '../tcp/settings.ts';
 import { SynCookies } from '../tcp/syn-cookie.ts';
 import { ANY_V4, type IpAddress } from '../wire/address.ts';
 import { ACK, RST, SYN, TCP_HEADER_LENGTH, tcpDestinationPort, tcpSeq, tcpSourcePort } from '../wire/tcp.ts';
+import { FastOpenCache } from './fast-open-cache.ts';
+import { HostCookies } from './fast-open-cookies.ts';
 import type { Flow } from './flow.ts';
 import { FlowTable } from './flow-table.ts';
 import { TcpEndpoint } from './tcp-endpoint.ts';
@@ -55,6 +58,8 @@ export class TcpLayer implements TransportProtocol {
   readonly timeWaits: TimeWaits;
   readonly secrets: TcpSecrets;
   readonly cookies: SynCookies;
+  readonly fastOpenCookies: HostCookies;
+  readonly fastOpenCache: FastOpenCache;
   /** Settings of a fresh socket. */
   defaults: TcpSettings;
   /** Chooses initial sequence numbers instead of RFC 6528: for tests. */
@@ -77,6 +82,8 @@ export class TcpLayer implements TransportProtocol {
     this.timeWaits = new TimeWaits(this);
     this.secrets = new TcpSecrets(host);
     this.cookies = new SynCookies(host.newHash(), host.newHash());
+    this.fastOpenCookies = new HostCookies(host);
+    this.fastOpenCache = new FastOpenCache(host);
     this.defaults = defaultTcpSettings(host.sysctl);
     this.replyOptions = { ttl: -1, tos: 0, dontFragment: true };
     host.mib.Tcp.RtoAlgorithm = 1;
@@ -217,14 +224,27 @@ export class TcpLayer implements TransportProtocol {
     const bound = binding ?? this.ports.bind(any, 0, false, false);
     if (typeof bound === 'number') return bound;
     if (!this.ports.mayListen(bound)) return -EADDRINUSE;
-    const limit = this.host.sysctl.somaxconn;
-    const listener = new TcpListenerEndpoint(this, bound, clampBacklog(backlog, limit), settings, user);
+    const limit = clampBacklog(backlog, this.host.sysctl.somaxconn);
+    const listener = new TcpListenerEndpoint(
+      this,
+      bound,
+      limit,
+      this.fastOpenByDefault(settings, limit),
+      user,
+    );
     bound.listening = true;
     const list = this.listeners.get(bound.port);
     if (list === undefined) this.listeners.set(bound.port, [listener]);
     else list.push(listener);
     listener.traceState('LISTEN', 'passive open', null, 'CLOSED');
     return listener;
+  }
+
+  /** tcp_fastopen may give Fast Open to every listener; then as many as the backlog may be open so at a time. */
+  private fastOpenByDefault(settings: TcpSettings, backlog: number): TcpSettings {
+    const every = FAST_OPEN_EVERY_LISTENER | FAST_OPEN_SERVER;
+    const applies = (this.host.sysctl.tcp_fastopen & every) === every;
+    return applies && settings.fastOpenQueue === 0 ? { ...settings, fastOpenQueue: backlog } : settings;
   }
 
   /** listen(2) on a socket that listens already: only the backlog changes. */
@@ -243,10 +263,10 @@ export class TcpLayer implements TransportProtocol {
     settings: TcpSettings,
     user: ReadyListener | null,
   ): TcpEndpoint | number {
-    const endpoint = this.newActiveEndpoint(binding, remote, remotePort, settings);
+    const endpoint = this.prepare(binding, remote, remotePort, settings);
     if (typeof endpoint === 'number') return endpoint;
     endpoint.user = user;
-    endpoint.connection.open();
+    endpoint.open();
     return endpoint;
   }
 
@@ -256,14 +276,15 @@ export class TcpLayer implements TransportProtocol {
     remote: IpAddress,
     remotePort: number,
   ): TcpEndpoint | number {
-    const endpoint = this.newActiveEndpoint(listener.binding, remote, remotePort, listener.settings);
+    const endpoint = this.prepare(listener.binding, remote, remotePort, listener.settings);
     if (typeof endpoint === 'number') return endpoint;
     endpoint.user = listener.user;
     endpoint.connection.openFromListen();
     return endpoint;
   }
 
-  private newActiveEndpoint(
+  /** `connect` up to the SYN: an endpoint in CLOSED with its addresses and ports, that nothing was sent from yet. */
+  prepare(
     binding: PortBinding | null,
     remote: IpAddress,
     remotePort: number,

@@ -10,6 +10,8 @@ import { takes } from '../core/bound-address.ts';
 import type { Route } from '../core/network.ts';
 import { POLLIN, type ReadyListener } from '../core/readiness.ts';
 import { asksForEcn } from '../tcp/ecn.ts';
+import type { FastOpenCookie } from '../tcp/fast-open.ts';
+import { beginChild } from '../tcp/fast-open-passive.ts';
 import { type OutSegment, resetFor, Segment } from '../tcp/segment.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpCause } from '../tcp/state.ts';
@@ -19,6 +21,7 @@ import { initialWindow, windowFromSpace } from '../tcp/window.ts';
 import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
 import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import { ACK, ECE, SYN } from '../wire/tcp.ts';
+import { FastOpenListener } from './fast-open-listener.ts';
 import { type SynOptions, SynRequest } from './syn-request.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
 import type { TcpLayer } from './tcp-layer.ts';
@@ -38,6 +41,7 @@ export class TcpListenerEndpoint {
   /** When a cookie was last sent: an ACK can only answer one for a while after it. */
   private lastCookieUs = Number.NEGATIVE_INFINITY;
   private closed = false;
+  private readonly fastOpen = new FastOpenListener(this);
 
   constructor(
     layer: TcpLayer,
@@ -79,7 +83,10 @@ export class TcpListenerEndpoint {
   /** The oldest finished connection, or null when there is none. */
   accept(): TcpEndpoint | null {
     const endpoint = this.accepted.shift() ?? null;
-    if (endpoint !== null) this.traceQueue('accept', this.accepted.length);
+    if (endpoint === null) return null;
+    const place = endpoint.connection.fastOpen?.place ?? null;
+    if (place !== null) place.accepted = true;
+    this.traceQueue('accept', this.accepted.length);
     return endpoint;
   }
 
@@ -124,12 +131,17 @@ export class TcpListenerEndpoint {
       return;
     }
     const options = synOptions(segment, host.sysctl);
-    if (cookie) this.answerWithCookie(segment, options, local, remote, remotePort);
-    else this.enqueue(segment, options, local, remote, remotePort, iss);
+    if (cookie) {
+      this.answerWithCookie(segment, options, local, remote, remotePort);
+      return;
+    }
+    const request = this.newRequest(segment.seq, options, local, remote, remotePort, iss, false);
+    const { open, cookie: fastOpenCookie } = this.fastOpen.answer(segment, request);
+    if (!open || !this.openAtOnce(request, segment, fastOpenCookie)) this.enqueue(request, fastOpenCookie);
   }
 
-  /** Sends the SYN-ACK of a request, the first time or again. */
-  sendSynAck(request: SynRequest): void {
+  /** Sends the SYN-ACK of a request, the first time with a Fast Open cookie for who has asked for one, or again. */
+  sendSynAck(request: SynRequest, cookie: FastOpenCookie | null = null): void {
     const { layer } = this;
     const { options } = request;
     const flags = options.ecn ? SYN | ACK | ECE : SYN | ACK;
@@ -142,6 +154,7 @@ export class TcpListenerEndpoint {
     if (request.cookie && options.timestamps) {
       out.options.tsVal = cookieTimestamp(out.options.tsVal, options);
     }
+    if (cookie !== null) out.options.putCookie(cookie.bytes, cookie.experimental);
     layer.reply(request, out);
   }
 
@@ -152,22 +165,30 @@ export class TcpListenerEndpoint {
     out.options.tsEcr = request.options.tsVal;
   }
 
-  private enqueue(
-    segment: Segment,
-    options: SynOptions,
-    local: IpAddress,
-    remote: IpAddress,
-    remotePort: number,
-    iss: Seq,
-  ): void {
-    const { layer } = this;
-    const request = this.newRequest(segment.seq, options, local, remote, remotePort, iss, false);
-    layer.flows.add(request);
+  private enqueue(request: SynRequest, cookie: FastOpenCookie | null): void {
+    this.layer.flows.add(request);
     this.requests.add(request);
     this.traceState('SYN_RCVD', 'receive SYN', request);
     this.traceQueue('syn', this.requests.size);
-    this.sendSynAck(request);
+    this.sendSynAck(request, cookie);
     request.arm();
+  }
+
+  /** Fast Open: the connection is made by the SYN, with its data, and may be accepted now. False without a route. */
+  private openAtOnce(request: SynRequest, syn: Segment, cookie: FastOpenCookie | null): boolean {
+    const { layer } = this;
+    const { TcpExt } = layer.host.mib;
+    const route = layer.ip.route(request.remoteAddress, request.localAddress);
+    if (typeof route === 'number') {
+      TcpExt.TCPFastOpenPassiveFail++;
+      return false;
+    }
+    TcpExt.TCPFastOpenPassive++;
+    this.traceState('SYN_RCVD', 'receive SYN', request);
+    const endpoint = this.newConnection(request, route, false);
+    beginChild(endpoint.connection, syn, cookie, this.fastOpen.queue.enter());
+    this.offer(endpoint);
+    return true;
   }
 
   private answerWithCookie(
@@ -309,6 +330,12 @@ export class TcpListenerEndpoint {
 
   /** Makes the connection, gives it the ACK, and puts it into the accept queue. */
   private establish(request: SynRequest, segment: Segment, route: Route): void {
+    const endpoint = this.newConnection(request, route, true);
+    endpoint.segment(segment);
+    this.offer(endpoint);
+  }
+
+  private newConnection(request: SynRequest, route: Route, synAckSent: boolean): TcpEndpoint {
     const { layer, settings } = this;
     const endpoint = layer.newEndpoint(
       this.binding.hold(),
@@ -318,17 +345,22 @@ export class TcpListenerEndpoint {
       request.iss,
       request.tsOffset,
     );
-    endpoint.connection.accept(synOf(request), {
+    const handshake = {
       rcvWnd: request.rcvWnd,
       rcvWscale: request.rcvWscale,
       // A cookie's SYN-ACK is forgotten: when it was sent is not known.
       synAckSentUs: request.cookie ? 0 : request.sentUs,
       synAckRetransmits: request.retransmits,
       ecn: request.options.ecn,
-    });
+    };
+    endpoint.connection.accept(synOf(request), handshake, synAckSent);
     layer.flows.add(endpoint);
+    return endpoint;
+  }
+
+  /** The connection waits for accept(2). */
+  private offer(endpoint: TcpEndpoint): void {
     this.accepted.push(endpoint);
-    endpoint.segment(segment);
     this.traceQueue('accept', this.accepted.length);
     this.user?.ready(POLLIN);
   }

@@ -1,5 +1,5 @@
 /**
- * TCP options: MSS (RFC 9293), window scale and timestamps (RFC 7323), SACK (RFC 2018).
+ * TCP options: MSS (RFC 9293), window scale and timestamps (RFC 7323), SACK (RFC 2018), Fast Open (RFC 7413).
  * @module
  */
 import type { Seq } from '../base/seq.ts';
@@ -12,11 +12,23 @@ export const OPTION_WINDOW_SCALE = 3;
 export const OPTION_SACK_PERMITTED = 4;
 export const OPTION_SACK = 5;
 export const OPTION_TIMESTAMPS = 8;
+/** A Fast Open cookie, or without one the request for it. */
+export const OPTION_FAST_OPEN = 34;
+/** Shared by experiments, which are told apart by the 16 bits that follow (RFC 6994). */
+export const OPTION_EXPERIMENTAL = 254;
+/** Fast Open's number there, from before it had a kind of its own (RFC 7413 appendix A). */
+export const FAST_OPEN_EXPERIMENT = 0xf989;
 
 /** The largest shift that RFC 7323 section 2.3 allows. */
 export const WINDOW_SCALE_MAX = 14;
 /** Blocks that fit in 40 bytes of options without timestamps. */
 export const SACK_BLOCKS_MAX = 4;
+
+/** Bytes of the options of one header. */
+const OPTIONS_LENGTH_MAX = 40;
+/** Bytes of a Fast Open cookie (RFC 7413 section 4.1.1); one of another length is no cookie. */
+export const FAST_OPEN_COOKIE_MIN = 4;
+export const FAST_OPEN_COOKIE_MAX = 16;
 
 /** NOP, NOP, kind, length. */
 const TIMESTAMPS_PADDING = 0x01010000 | (OPTION_TIMESTAMPS << 8) | 10;
@@ -36,6 +48,11 @@ export class TcpOptions {
   sackCount = 0;
   /** Left and right edges, in pairs. */
   readonly sack = new Int32Array(2 * SACK_BLOCKS_MAX);
+  /** Length of the Fast Open cookie: 0 asks for one, -1 when the option is absent. It counts in a SYN only. */
+  cookieLength = -1;
+  readonly cookie = new Uint8Array(FAST_OPEN_COOKIE_MAX);
+  /** Whether it is the option of the experiment. */
+  cookieExperimental = false;
 
   clear(): void {
     this.mss = 0;
@@ -45,6 +62,7 @@ export class TcpOptions {
     this.tsVal = 0;
     this.tsEcr = 0;
     this.sackCount = 0;
+    this.cookieLength = -1;
   }
 
   /** Adds a SACK block; ignored when there is no room for it. */
@@ -53,6 +71,16 @@ export class TcpOptions {
     this.sack[2 * this.sackCount] = left;
     this.sack[2 * this.sackCount + 1] = right;
     this.sackCount++;
+  }
+
+  /** Adds the Fast Open option with a cookie, or without: its request. False when there is no room for it. */
+  putCookie(cookie: Uint8Array, experimental: boolean): boolean {
+    const length = fastOpenLength(cookie.length, experimental);
+    if (tcpOptionsLength(this) + length > OPTIONS_LENGTH_MAX) return false;
+    this.cookie.set(cookie);
+    this.cookieLength = cookie.length;
+    this.cookieExperimental = experimental;
+    return true;
   }
 }
 
@@ -95,7 +123,29 @@ function readOption(view: DataView, at: number, kind: number, length: number, in
     for (let block = at + 2; block < at + length; block += 8) {
       into.addSack(view.getInt32(block), view.getInt32(block + 4));
     }
+  } else if (kind === OPTION_FAST_OPEN) {
+    readCookie(view, at + 2, length - 2, false, into);
+  } else if (kind === OPTION_EXPERIMENTAL && length >= 4 && view.getUint16(at + 2) === FAST_OPEN_EXPERIMENT) {
+    readCookie(view, at + 4, length - 4, true, into);
   }
+}
+
+/** As Linux: an odd length is ignored, one out of bounds is as good as no option; the last option counts. */
+function readCookie(
+  view: DataView,
+  at: number,
+  length: number,
+  experimental: boolean,
+  into: TcpOptions,
+): void {
+  if (length % 2 !== 0) return;
+  into.cookieExperimental = experimental;
+  if (length !== 0 && (length < FAST_OPEN_COOKIE_MIN || length > FAST_OPEN_COOKIE_MAX)) {
+    into.cookieLength = -1;
+    return;
+  }
+  into.cookieLength = length;
+  for (let i = 0; i < length; i++) into.cookie[i] = view.getUint8(at + i);
 }
 
 function readTimestamps(view: DataView, at: number, into: TcpOptions): void {
@@ -111,7 +161,13 @@ export function tcpOptionsLength(options: TcpOptions): number {
   else if (options.sackPermitted) length += 4;
   if (options.windowScale >= 0) length += 4;
   if (options.sackCount > 0) length += 4 + 8 * options.sackCount;
+  if (options.cookieLength >= 0) length += fastOpenLength(options.cookieLength, options.cookieExperimental);
   return length;
+}
+
+/** Bytes of the Fast Open option, padded. */
+function fastOpenLength(cookieLength: number, experimental: boolean): number {
+  return ((experimental ? 4 : 2) + cookieLength + 3) & ~3;
 }
 
 /** Writes the options in the order in which Linux writes them, behind a header at `offset`. */
@@ -136,10 +192,30 @@ export function emitTcpOptions(view: DataView, offset: number, options: TcpOptio
     view.setInt32(at, 0x01000000 | (OPTION_WINDOW_SCALE << 16) | (3 << 8) | options.windowScale);
     at += 4;
   }
-  if (options.sackCount > 0) emitSack(view, at, options);
+  if (options.sackCount > 0) {
+    emitSack(view, at, options);
+    at += 4 + 8 * options.sackCount;
+  }
+  if (options.cookieLength >= 0) emitFastOpen(view, at, options);
 }
 
 function emitSack(view: DataView, at: number, options: TcpOptions): void {
   view.setInt32(at, 0x01010000 | (OPTION_SACK << 8) | (2 + 8 * options.sackCount));
   for (let i = 0; i < 2 * options.sackCount; i++) view.setInt32(at + 4 + 4 * i, options.sack[i] ?? 0);
+}
+
+function emitFastOpen(view: DataView, offset: number, options: TcpOptions): void {
+  const { cookie, cookieLength, cookieExperimental } = options;
+  let at = offset;
+  if (cookieExperimental) {
+    view.setUint16(at, (OPTION_EXPERIMENTAL << 8) | (4 + cookieLength));
+    view.setUint16(at + 2, FAST_OPEN_EXPERIMENT);
+    at += 4;
+  } else {
+    view.setUint16(at, (OPTION_FAST_OPEN << 8) | (2 + cookieLength));
+    at += 2;
+  }
+  for (let i = 0; i < cookieLength; i++) view.setUint8(at + i, cookie[i] as number);
+  const end = offset + fastOpenLength(cookieLength, cookieExperimental);
+  for (let i = at + cookieLength; i < end; i++) view.setUint8(i, OPTION_NOP);
 }

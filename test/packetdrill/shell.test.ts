@@ -12,6 +12,7 @@ class FakeMachine implements Machine {
   readonly mib = new Map([['TcpExtOutOfWindowIcmps', 0]]);
   nowUs = 0;
   drops = false;
+  flushes = 0;
 
   counters(): Map<string, number> {
     return new Map(this.mib);
@@ -22,6 +23,10 @@ class FakeMachine implements Machine {
   }
 
   changeRoute(): void {}
+
+  flushMetrics(): void {
+    this.flushes++;
+  }
 
   dropAll(on: boolean): void {
     this.drops = on;

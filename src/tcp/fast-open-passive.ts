@@ -1,0 +1,97 @@
+/**
+ * TCP Fast Open, the server's side (RFC 7413 section 4.2): a SYN with a good cookie makes a connection at once, which
+ * may be read and written while its SYN-ACK is still on the way. Until that is acknowledged nothing but the
+ * SYN-ACK is sent again.
+ * @module
+ */
+import { ACK, RST, SYN } from '../wire/tcp.ts';
+import { mayAnswerInvalid, measureByTimestamps } from './ack.ts';
+import { emitSyn } from './emit.ts';
+import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
+import { enterLoss } from './recovery.ts';
+import { traceRetransmit } from './retransmit.ts';
+import { updateRtt } from './rtt.ts';
+import type { Segment } from './segment.ts';
+import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
+import { setTimer, TIMER_RETRANSMIT } from './timers.ts';
+import { restartRetransmit } from './transmit-timer.ts';
+import { undoAtEnd } from './undo.ts';
+
+/** Time-outs of the SYN-ACK beyond tcp_synack_retries (as Linux): the connection may be in use already. */
+const EXTRA_RETRIES = 1;
+
+/**
+ * Begins a connection in SYN_RCVD that was made by `syn`: its text is taken, and the SYN-ACK sent, with a new cookie.
+ * `place` is the connection's in its listener's queue.
+ */
+export function beginChild(
+  tcb: Tcb,
+  syn: Segment,
+  cookie: FastOpenCookie | null,
+  place: FastOpenPlace,
+): void {
+  const fastOpen = new FastOpen(null);
+  tcb.fastOpen = fastOpen;
+  fastOpen.place = place;
+  fastOpen.synAckOut = true;
+  fastOpen.synAckSentUs = tcb.nowUs;
+  // The SYN-ACK is not in the flight, where it would take a place in the congestion window: it has been taken already.
+  tcb.sndUna = tcb.sndNxt;
+  tcb.rcvSpaceSeq = tcb.rcvNxt;
+  tcb.rcvSpaceUs = tcb.nowUs;
+  tcb.congestion.onStart(tcb);
+  fastOpen.synDataAcked = takeSynText(tcb, syn);
+  emitSyn(tcb, cookie);
+  setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US);
+}
+
+/** The SYN-ACK was not acknowledged in time: it is sent again. False when that was done often enough. */
+export function synAckTimeout(tcb: Tcb, fastOpen: FastOpen): boolean {
+  const { sysctl } = tcb.context.host;
+  if (fastOpen.synAckTimeouts >= sysctl.tcp_synack_retries + EXTRA_RETRIES) return false;
+  if (tcb.retransmits === 1) enterLoss(tcb);
+  sendSynAckAgain(tcb);
+  fastOpen.synAckTimeouts++;
+  tcb.retransmits++;
+  tcb.totalRto++;
+  if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = tcb.nowUs;
+  setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US * 2 ** fastOpen.synAckTimeouts);
+  return true;
+}
+
+/** The client sends its SYN again: so does this side with its answer, within limits. False for any other segment. */
+export function answerSynAgain(tcb: Tcb, { seq, flags }: Segment): boolean {
+  if (!tcb.isFastOpenChild || seq !== tcb.irs || (flags & (SYN | ACK | RST)) !== SYN) return false;
+  if (mayAnswerInvalid(tcb, 'TCPACKSkippedSynRecv')) sendSynAckAgain(tcb);
+  return true;
+}
+
+function sendSynAckAgain(tcb: Tcb): void {
+  const { mib } = tcb.context.host;
+  tcb.totalRetrans++;
+  mib.Tcp.RetransSegs++;
+  mib.TcpExt.TCPSynRetrans++;
+  traceRetransmit(tcb, 'syn-ack', tcb.iss, 1, tcb.totalRetrans);
+  emitSyn(tcb);
+}
+
+/** Our SYN-ACK is acknowledged, and perhaps data behind it: from now on this is a connection like any other. */
+export function synAckAcknowledged(tcb: Tcb, fastOpen: FastOpen): void {
+  const { outcome } = tcb.context;
+  fastOpen.synAckOut = false;
+  fastOpen.place?.leave();
+  fastOpen.place = null;
+  tcb.delivered++;
+  if (tcb.srttUs === 0) measureSynAck(tcb, fastOpen);
+  if (tcb.caState === 'Loss' && tcb.flight.packetsOut === 0) undoAtEnd(tcb, outcome);
+  tcb.retransmits = 0;
+  if (tcb.caState !== 'Recovery') tcb.retransmitStampUs = 0;
+  restartRetransmit(tcb);
+}
+
+/** The round trip of a SYN-ACK that was sent once; of one that was sent again its timestamps tell. */
+function measureSynAck(tcb: Tcb, { synAckSentUs }: FastOpen): void {
+  const sampleUs = tcb.nowUs - synAckSentUs;
+  if (tcb.totalRetrans === 0) updateRtt(tcb, sampleUs, sampleUs, false);
+  else measureByTimestamps(tcb, tcb.context.outcome);
+}
