@@ -22,7 +22,7 @@ import type { Segment } from './segment.ts';
 import { processProbeAck } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_PERSIST } from './timers.ts';
-import { armAfterAck, armPersist } from './transmit-timer.ts';
+import { armAfterAck, restartPersist } from './transmit-timer.ts';
 
 /** Whether the acknowledgement is one we can use; a challenge ACK is sent where RFC 5961 section 5 wants one. */
 export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
@@ -251,7 +251,7 @@ function windowAfterProbe(tcb: Tcb): void {
     tcb.backoff = 0;
     stopTimer(tcb, TIMER_PERSIST);
   } else {
-    armPersist(tcb);
+    restartPersist(tcb);
   }
 }
 

@@ -2,7 +2,6 @@ import { ECONNRESET, EMSGSIZE } from '../base/errno.ts';
 import { seqDiff } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { enterQuickAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import { ECN_OK } from './ecn.ts';
@@ -295,17 +294,15 @@ export class TcpConnection extends Tcb {
     this.windowClamp = settings.windowClamp;
     if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
       this.applyKeepAlive();
-    if ((settings.noDelay && !before.noDelay) || (before.cork && !settings.cork)) this.push();
+    if (before.cork && !settings.cork) this.push();
+    else if (settings.noDelay && !before.noDelay) this.pushUncorked();
   }
 
-  /** TCP_QUICKACK: acknowledge at once for a while, or let ACKs wait for data. */
+  /** TCP_QUICKACK: acknowledge at once for a while, with what was read already, or let ACKs wait for data. */
   setQuickAck(on: boolean): void {
-    if (!on) {
-      this.pingPong = true;
-      return;
-    }
-    enterQuickAck(this);
-    if (this.ackPending && this.state !== 'CLOSED') sendAck(this);
+    this.pingPong = !on;
+    if (!on || !this.ackPending || (this.state !== 'ESTABLISHED' && this.state !== 'CLOSE_WAIT')) return;
+    if (this.receiveQueue.readable === 0 || seqDiff(this.rcvNxt, this.rcvWup) > this.rcvMss) sendAck(this);
   }
 
   private applyKeepAlive(): void {
@@ -318,5 +315,13 @@ export class TcpConnection extends Tcb {
     this.pushSeq = this.writeSeq;
     this.more = false;
     if (this.maySend) flush(this);
+  }
+
+  /** TCP_NODELAY lets go what a cork holds, this once (Linux). */
+  private pushUncorked(): void {
+    const { settings } = this;
+    this.settings = { ...settings, cork: false };
+    this.push();
+    this.settings = settings;
   }
 }

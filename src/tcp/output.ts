@@ -45,7 +45,7 @@ function sendNew(tcb: Tcb): void {
     const length = nextProbe(tcb);
     if (length === WAIT_FOR_PROBE) return;
     if (length > 0) {
-      sendData(tcb, length, false, length);
+      sendData(tcb, length, false, false, length);
       probeWasSent(tcb, length);
       sent = true;
     }
@@ -57,7 +57,7 @@ function sendNew(tcb: Tcb): void {
     if (tcb.flight.packetsOut === 0 && !sent) restartAfterIdle(tcb);
     const length = sendable(tcb, unsent, finDue);
     if (length < 0) break;
-    sendData(tcb, length, finDue && finFits(tcb, length, unsent));
+    sendData(tcb, length, finDue && finFits(tcb, length, unsent), false);
     sent = true;
     if (hasToSend(tcb) && tcb.output.isBusy()) break;
   }
@@ -107,8 +107,11 @@ function holdBack(tcb: Tcb, finDue: boolean): boolean {
   return tcb.flight.packetsOut > 0 && seqGt(tcb.smallSeq, tcb.sndUna) && seqLe(tcb.smallSeq, tcb.sndNxt);
 }
 
-/** Emits `length` bytes at SND.NXT, in segments of `mss`, with the FIN behind them when `fin`. */
-function sendData(tcb: Tcb, length: number, fin: boolean, mss: number = tcb.mss): void {
+/**
+ * Emits `length` bytes at SND.NXT, in segments of `mss`, with the FIN behind them when `fin`, and PSH at least when
+ * `forced`.
+ */
+function sendData(tcb: Tcb, length: number, fin: boolean, forced: boolean, mss: number = tcb.mss): void {
   const { context, flight } = tcb;
   if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
   const seq = tcb.sndNxt;
@@ -116,7 +119,7 @@ function sendData(tcb: Tcb, length: number, fin: boolean, mss: number = tcb.mss)
   const { nowUs } = tcb;
   const segments = Math.max(Math.ceil(length / mss), 1);
   const pushed = seqGt(tcb.pushSeq, seq) && seqLe(tcb.pushSeq, end);
-  const push = length > 0 && (pushed || segments > 1 || fin);
+  const push = length > 0 && (forced || pushed || segments > 1 || fin);
   tcb.sndNxt = fin ? (end + 1) | 0 : end;
   let at = seq;
   beginRateSending(tcb);
@@ -169,14 +172,14 @@ function restartAfterIdle(tcb: Tcb): void {
 
 /**
  * A probe's data: as much of the unsent data as the peer's window takes, whatever Nagle or the congestion window say.
- * False when there is none. The caller sets the timer.
+ * False when there is none. The caller sets the timer. `push` marks it as all there is for now.
  */
-export function sendForced(tcb: Tcb): boolean {
+export function sendForced(tcb: Tcb, push: boolean): boolean {
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   const finDue = tcb.finQueued && !tcb.finSent;
   const length = Math.min(tcb.unsent, window, tcb.mss);
   if (length < 0 || (length === 0 && !(finDue && tcb.unsent === 0 && window > 0))) return false;
-  sendData(tcb, length, finDue && finFits(tcb, length, tcb.unsent));
+  sendData(tcb, length, finDue && finFits(tcb, length, tcb.unsent), push);
   return true;
 }
 

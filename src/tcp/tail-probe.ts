@@ -28,7 +28,7 @@ export function sendLossProbe(tcb: Tcb): void {
 function trySending(tcb: Tcb): boolean {
   if (tcb.probeOut !== 'none' || tcb.flight.packetsOut === 0 || tcb.output.isBusy()) return false;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
-  if (window >= Math.min(tcb.unsent, tcb.mss) && sendForced(tcb)) {
+  if (window >= Math.min(tcb.unsent, tcb.mss) && sendForced(tcb, false)) {
     tcb.probeOut = 'new data';
     return true;
   }

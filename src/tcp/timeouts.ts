@@ -172,14 +172,14 @@ function persistTimeout(tcb: Tcb): void {
     giveUp(tcb);
     return;
   }
-  if (sendForced(tcb)) {
+  if (sendForced(tcb, true)) {
     armAfterSend(tcb);
     return;
   }
   mib.TcpExt.TCPWinProbe++;
   sendProbe(tcb);
   tcb.probesOut++;
-  tcb.backoff++;
+  if (tcb.backoff < sysctl.tcp_retries2) tcb.backoff++;
   setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
 }
 

@@ -72,7 +72,12 @@ export function isTransmitTimerSet(tcb: Tcb): boolean {
 
 /** Data waits, nothing is in flight: the peer's window is closed, or Nagle or a cork holds a rest back. */
 export function armPersist(tcb: Tcb): void {
-  if (tcb.flight.packetsOut > 0 || isTimerSet(tcb, TIMER_PERSIST) || tcb.isFastOpenChild) return;
+  if (!isTimerSet(tcb, TIMER_PERSIST)) restartPersist(tcb);
+}
+
+/** The peer has answered a probe, and its window is still closed: the time to the next one counts from now. */
+export function restartPersist(tcb: Tcb): void {
+  if (tcb.flight.packetsOut > 0 || tcb.isFastOpenChild) return;
   if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) return;
   setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
 }

@@ -68,9 +68,12 @@ for (const iss of ISS_VALUES) {
       assert.equal(lines.at(-1), '. 201:201 ack 1 sack 11:12');
     });
 
-    it('TCP_QUICKACK sends at once what is owed', () => {
+    it('TCP_QUICKACK sends at once what is owed for data that was read', () => {
       const bench = patient(iss);
       bench.receive('P.', { text: 'abc' });
+      bench.connection.setQuickAck(true);
+      assert.deepEqual(bench.take(), []);
+      bench.connection.read(new Uint8Array(10), 0, 10, false);
       bench.connection.setQuickAck(true);
       assert.deepEqual(bench.take(), ['. 1:1 ack 4']);
     });

@@ -206,8 +206,8 @@ for (const iss of ISS_VALUES) {
       bench.write('aaa');
       assert.deepEqual(bench.take(), []);
       const at: number[] = [];
-      for (let i = 0; i < 40; i++) {
-        bench.advance(30e6);
+      for (let i = 0; i < 1200; i++) {
+        bench.advance(1e6);
         for (const probe of bench.takeSent()) {
           assert.equal(probe.seq, 0, 'an old number, which must be answered');
           at.push(probe.atUs);
@@ -216,7 +216,8 @@ for (const iss of ISS_VALUES) {
       }
       const gaps = at.slice(1).map((us, i) => us - (at[i] ?? 0));
       assert.ok((gaps[1] ?? 0) > 1.9 * (gaps[0] ?? 0));
-      assert.equal(Math.max(...gaps), 120e6);
+      // From the answer on, which came within a second.
+      assert.equal(Math.floor(Math.max(...gaps) / 1e6), 120);
       assert.equal(bench.state, 'ESTABLISHED');
       bench.receive('.', { window: 100 });
       assert.deepEqual(bench.take(), ['P. 1:4 ack 1 aaa']);
