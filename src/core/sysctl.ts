@@ -33,6 +33,8 @@ export interface Sysctl {
   icmp_ratelimit: number;
   icmp_echo_ignore_all: boolean;
   icmp_echo_ignore_broadcasts: boolean;
+  /** The same of IPv6, for groups (net.ipv6.icmp). */
+  echo_ignore_multicast: boolean;
   /** Milliseconds a neighbour stays REACHABLE after a confirmation. */
   base_reachable_time_ms: number;
   /** Milliseconds between two solicitations. */
@@ -243,6 +245,7 @@ export const DEFAULT_SYSCTL: Sysctl = {
   icmp_ratelimit: 1000,
   icmp_echo_ignore_all: false,
   icmp_echo_ignore_broadcasts: true,
+  echo_ignore_multicast: false,
   base_reachable_time_ms: 30000,
   retrans_time_ms: 1000,
   delay_first_probe_time: 5,

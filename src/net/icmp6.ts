@@ -238,7 +238,7 @@ export class Icmp6 implements TransportProtocol {
   private echo(packet: Packet): void {
     const { sysctl, pool } = this.host;
     const toMany = packet.dst.isMulticast;
-    if (sysctl.icmp_echo_ignore_all || (toMany && sysctl.icmp_echo_ignore_broadcasts)) return;
+    if (sysctl.icmp_echo_ignore_all || (toMany && sysctl.echo_ignore_multicast)) return;
     const route = this.router.route(packet.src, toMany ? null : packet.dst, packet.src.zone);
     if (typeof route === 'number') return;
     const tos = ipv6TrafficClass(packet.view, packet.l3);
@@ -295,7 +295,7 @@ export class Icmp6 implements TransportProtocol {
       return;
     }
     const rest = icmp6Rest(view, l4);
-    const mtu = meaning.errno === EMSGSIZE ? Math.max(rest, IPV6_MIN_MTU) : 0;
+    const mtu = meaning.errno === EMSGSIZE ? rest : 0;
     this.transports[upper.protocol]?.error({
       errno: meaning.errno,
       fatal: meaning.fatal,

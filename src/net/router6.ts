@@ -58,9 +58,9 @@ export class Router6 {
     return this.make(target, source, target, out, target.isMulticast ? 'multicast' : 'unicast');
   }
 
-  /** Remembers that packets to `destination` may be `mtu` bytes long at most, but no less than 1280 (RFC 8201). */
+  /** Remembers that packets to `destination` may be `mtu` bytes long at most; less than 1280 is no MTU (RFC 8201). */
   learnPathMtu(destination: IpAddress, mtu: number): void {
-    this.pathMtus.learn(destination, mtu, IPV6_MIN_MTU);
+    if (mtu >= IPV6_MIN_MTU) this.pathMtus.learn(destination, mtu, IPV6_MIN_MTU);
   }
 
   /** Forgets what was learned and stops every timer. */

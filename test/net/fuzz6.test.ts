@@ -10,7 +10,7 @@ function victim(forwarding: boolean): { host: TestHost; links: [TestLink, TestLi
     forwarding,
     gc_thresh3: 8,
     ip6frag_high_thresh: 65536,
-    icmp_echo_ignore_broadcasts: false,
+    echo_ignore_multicast: false,
     use_tempaddr: 2,
   });
   const links: [TestLink, TestLink] = [new TestLink({ mac: 1 }), new TestLink({ medium: 'ip', mtu: 1300 })];

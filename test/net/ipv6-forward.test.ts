@@ -130,7 +130,9 @@ test('a path MTU that was learned holds for its destination, never under 1280, a
   const mtu = (): number => a.route('fd00::2').mtu;
   a.ip.learnPathMtu(ip('fd00::2'), 1400);
   assert.equal(mtu(), 1400);
-  a.ip.learnPathMtu(ip('fd00::2'), 68);
+  a.ip.learnPathMtu(ip('fd00::2'), 1279);
+  assert.equal(mtu(), 1400, 'less than every link must take is not believed');
+  a.ip.learnPathMtu(ip('fd00::2'), 1280);
   assert.equal(mtu(), 1280);
   assert.equal(a.route('fd00::3').mtu, 1500);
   assert.equal(a.send('fd00::2', new Uint8Array(1300), { ...OPTIONS, dontFragment: true }), -EMSGSIZE);
