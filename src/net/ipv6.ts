@@ -21,7 +21,7 @@ import { Ndp } from './ndp.ts';
 import type { NeighborTable } from './neighbor.ts';
 import type { Netif, NetifAddress } from './netif.ts';
 import type { IcmpRateLimit } from './rate-limit.ts';
-import type { RouteTable } from './route-table.ts';
+import type { RouteEntry, RouteTable } from './route-table.ts';
 import { type AdvertiseOptions, RouterAdvertiser } from './router-advertiser.ts';
 import { RouterDiscovery } from './router-discovery.ts';
 import { Router6 } from './router6.ts';
@@ -102,6 +102,11 @@ export class Ipv6 implements IpFamily {
   /** The routers that said they may be used as default. */
   get defaultRouters(): readonly IpAddress[] {
     return this.discovery.defaultRouters;
+  }
+
+  /** As RouterDiscovery.routeEndUs. */
+  routeEndUs(route: RouteEntry): number {
+    return this.discovery.routeEndUs(route);
   }
 
   /** Gives an interface IPv6, as its first address does: it makes itself a link-local one and looks for routers. */

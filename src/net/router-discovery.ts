@@ -16,7 +16,7 @@ import { lifetimeEndUs } from './lifetime.ts';
 import type { Ndp } from './ndp.ts';
 import type { Neighbor } from './neighbor.ts';
 import type { Netif } from './netif.ts';
-import type { RouteTable } from './route-table.ts';
+import type { RouteEntry, RouteTable } from './route-table.ts';
 import type { Router6 } from './router6.ts';
 import type { Slaac } from './slaac.ts';
 
@@ -98,6 +98,21 @@ export class RouterDiscovery {
   /** The routers that may be used as default, as 'address%zone'. */
   get defaultRouters(): readonly IpAddress[] {
     return this.routers.map(({ address }) => address);
+  }
+
+  /** When the word of a router that made a route is over, in microseconds; Infinity when there was none. */
+  routeEndUs({ netif, gateway, destination, prefixLength }: RouteEntry): number {
+    const isOf = (known: { readonly netif: Netif }): boolean => known.netif.index === netif;
+    const made =
+      gateway === null
+        ? this.prefixes.find(
+            known =>
+              isOf(known) &&
+              known.prefixLength === prefixLength &&
+              destination.inPrefix(known.prefix, prefixLength),
+          )
+        : this.routers.find(known => isOf(known) && known.address.equals(gateway));
+    return made?.untilUs ?? Number.POSITIVE_INFINITY;
   }
 
   /** Asks for routers on an interface, which has a link-local address now. */

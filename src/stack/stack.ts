@@ -38,6 +38,14 @@ import { TcpLayer } from '../transport/tcp-layer.ts';
 import { UdpLayer } from '../udp/udp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, IpAddress, parseCidr } from '../wire/address.ts';
 import { Configured } from './configured.ts';
+import {
+  type InterfaceRow,
+  interfaceRows,
+  type NeighborRow,
+  neighborRows,
+  type RouteRow,
+  routeRows,
+} from './network.ts';
 import { advertiseOptions, type RouterOptions } from './router-options.ts';
 import { type SocketRow, socketRows } from './sockets.ts';
 
@@ -251,6 +259,21 @@ export class Stack {
   sockets(): SocketRow[] {
     this.host.refreshNow();
     return socketRows(this.tcp);
+  }
+
+  /** Every interface with its addresses, as `ip addr` lists them. */
+  interfaces(): InterfaceRow[] {
+    return interfaceRows(this.ip, this.host.refreshNow());
+  }
+
+  /** Every route, as `ip route` and `ip -6 route` list them. */
+  routes(): RouteRow[] {
+    return routeRows(this.ip, this.host.refreshNow());
+  }
+
+  /** Every neighbour, as `ip neigh` lists them. */
+  neighbors(): NeighborRow[] {
+    return neighborRows(this.ip);
   }
 
   // --- the high-level API ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
  */
 export { TcpdumpFormatter, type TcpdumpOptions } from '../dissect/tcpdump.ts';
 export { type CurlExchange, formatCurl, formatCurlFailure } from './curl.ts';
+export { formatInterfaces, formatNeighbors, formatRoutes } from './ip.ts';
 export { eventLines } from './lines.ts';
 export { type LiveOptions, liveLines } from './live.ts';
 export {

@@ -101,6 +101,13 @@ describe('which sockets ss lists', () => {
     assert.deepEqual(chosen({ tcp: true, all: true }), states);
     assert.equal(chosen({ all: true }).length, 7);
   });
+  it('depends on -4 and -6: a socket of both families is one of IPv6', () => {
+    const of = ['10.65.0.2:80', '[fd65::2]:80', '[fe80::2]%tap0:80', '*:80', '0.0.0.0:80'];
+    const rows = { tcp: of.map(local => ({ ...row, local, state: 'ESTABLISHED' })), udp: [] };
+    const locals = (choice: object): string[] => chooseSockets(rows, choice).map(({ local }) => local);
+    assert.deepEqual(locals({ ipv4: true }), ['10.65.0.2:80', '0.0.0.0:80']);
+    assert.deepEqual(locals({ ipv6: true }), ['[fd65::2]:80', '[fe80::2]%tap0:80', '*:80']);
+  });
 });
 
 describe('withHost', () => {
@@ -192,6 +199,14 @@ describe('withHost', () => {
       );
       const [counters] = await askRunning({ tap: 'fake0', pid: process.pid }, 'counters');
       assert.equal(counters?.answer.Tcp['RtoMin'], 200);
+      const [interfaces] = await askRunning({}, 'interfaces');
+      assert.deepEqual(
+        interfaces?.answer.map(({ name }) => name),
+        ['lo', 'fake0'],
+      );
+      const [routes] = await askRunning({}, 'routes');
+      assert.ok(routes?.answer.some(({ destination }) => destination === 'fd65::/64'));
+      assert.deepEqual((await askRunning({}, 'neighbors'))[0]?.answer, []);
       await assert.rejects(askRunning({ tap: 'other' }, 'counters'), Failure);
     });
     await assert.rejects(askRunning({}, 'about'), Failure);

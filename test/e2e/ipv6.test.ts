@@ -8,6 +8,7 @@ import { TraceHash } from '../../src/sim/trace-hash.ts';
 import { type ConnectOptions, World } from '../../src/sim/world.ts';
 import type { Stack } from '../../src/stack/stack.ts';
 import { TraceLog } from '../../src/trace/sink.ts';
+import { formatInterfaces, formatNeighbors, formatRoutes } from '../../src/view/ip.ts';
 import { tcpdumpView } from '../../src/view/tcpdump.ts';
 import { assertNothingLeft, exchange, ip } from './transfer.ts';
 
@@ -77,6 +78,48 @@ describe('a router that advertises', () => {
     assert.deepEqual(host.ip.ipv6.nameServers.map(String), ['fd01::1']);
     await world.run(exchange(host, server, 'fd02::2', MB));
     assert.equal(router.mib.Ip6.OutForwDatagrams > 1000, true);
+    world.close();
+  });
+
+  test('is seen in addresses, routes, neighbours and sockets, as ip and ss show them', async () => {
+    const { world, host, router } = await routed(undefined);
+    const linkLocal = router.ip.netif('eth0')?.ipv6?.linkLocal?.withZone(0);
+    const server = router.listen({ hostname: '::', port: 80 });
+    const socket = host.connect({ hostname: `${linkLocal}%eth0`, port: 80 });
+    await world.run(socket.opened);
+    const eth0 = formatInterfaces(host.interfaces()).join('\n');
+    assert.match(
+      eth0,
+      /\n {4}inet6 fd01::\S+\/64 scope global dynamic stable-privacy\n {7}valid_lft 25919\d\dsec/,
+    );
+    assert.match(eth0, /\n {4}inet6 fe80::\S+\/64 scope link stable-privacy\n {7}valid_lft forever/);
+    const routes = formatRoutes(host.routes()).filter(line => line.includes('proto ra'));
+    assert.match(routes[0] ?? '', /^fd01::\/64 dev eth0 proto ra metric 256 expires 25919\d\dsec$/);
+    const [fallback = ''] = routes.slice(1);
+    assert.match(
+      fallback,
+      new RegExp(`^default via ${linkLocal} dev eth0 proto ra metric 1024 expires 17\\d\\dsec$`),
+    );
+    const [neighbor = ''] = formatNeighbors(host.neighbors()).filter(line =>
+      line.startsWith(`${linkLocal} `),
+    );
+    assert.match(neighbor, / dev eth0 lladdr \S+ router REACHABLE$/);
+    assert.equal(
+      formatNeighbors(router.neighbors()).some(line => line.includes(' router ')),
+      false,
+    );
+    const [row] = host.sockets();
+    assert.match(row?.local ?? '', /^\[fe80::[0-9a-f:]+\]%eth0:\d+$/);
+    assert.equal(row?.peer, `[${linkLocal}]:80`);
+    assert.deepEqual(
+      router
+        .sockets()
+        .filter(({ state }) => state === 'LISTEN')
+        .map(each => each.local),
+      ['*:80'],
+    );
+    socket.abort();
+    server.close();
     world.close();
   });
 

@@ -25,6 +25,19 @@ describe('a running ethertype on a TAP device', { skip, timeout: TIMEOUT_MS }, (
     assert.match((await bench.run('ss', '-l')).out, /\ntcp +LISTEN +0 +511 +\*:80 +\*:\*/);
     const json = JSON.parse((await bench.run('ss', '-t', '--json')).out);
     assert.deepEqual([json.device, json.sockets.length], ['tap0', 1]);
+    const addresses = await bench.run('ss', '--addr');
+    for (const line of [
+      '2: tap0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 state UP',
+      '    inet 10.65.0.2/24 brd 10.65.0.255 scope global tap0',
+      '    inet6 fd65::2/64 scope global',
+    ])
+      assert.ok(addresses.out.split('\n').includes(line), addresses.out);
+    assert.match((await bench.run('ss', '--route', '-6')).out, /^fd65::\/64 dev tap0 proto kernel$/m);
+    const [, mac] = /link\/ether (\S+)/.exec(runProgram('ip', 'link', 'show', 'dev', 'tap0').out) ?? [];
+    const neighbors = await bench.run('ss', '--neigh', '-4');
+    assert.match(neighbors.out, new RegExp(`^10\\.65\\.0\\.1 dev tap0 lladdr ${mac} [A-Z]+\n$`));
+    const json6 = JSON.parse((await bench.run('ss', '--addr', '-6', '--json')).out);
+    assert.equal(json6.interfaces[1].addresses[0].address, 'fd65::2');
     const counters = await bench.run('netstat', '-s');
     assert.match(counters.out, /\nTcp:\n(.*\n)* {4}1 connections opened by others\n/);
     await bench.start('sink', '7', '--tap', 'tap1', '--address', '10.65.1.2/24').ready();

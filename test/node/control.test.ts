@@ -49,6 +49,9 @@ describe('a control socket', () => {
       about: () => ABOUT,
       sockets: () => ({ tcp: [], udp: [] }),
       counters: () => EMPTY,
+      interfaces: () => [],
+      routes: () => [],
+      neighbors: () => [],
     });
     return path;
   };

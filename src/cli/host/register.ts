@@ -69,6 +69,9 @@ export async function register(plan: HostPlan, name: string): Promise<Registrati
         }),
         sockets: () => ({ tcp: stack.sockets(), udp: datagramRows(stack.udpLayer) }),
         counters: () => stack.mib,
+        interfaces: () => stack.interfaces(),
+        routes: () => stack.routes(),
+        neighbors: () => stack.neighbors(),
       });
     },
     close() {

@@ -2,11 +2,12 @@
  * What is said over a control socket: one line of JSON each way, then the connection ends.
  * @module
  */
+import type { InterfaceRow, NeighborRow, RouteRow } from '../../stack/network.ts';
 import type { DatagramRow, SocketRow } from '../../stack/sockets.ts';
 import type { CounterGroups } from '../../view/netstat.ts';
 
 /** What can be asked for. */
-export type Want = 'about' | 'sockets' | 'counters';
+export type Want = 'about' | 'sockets' | 'counters' | 'interfaces' | 'routes' | 'neighbors';
 
 /** The question. */
 export interface ControlRequest {
@@ -37,6 +38,9 @@ export interface Answers {
   about: About;
   sockets: Sockets;
   counters: CounterGroups;
+  interfaces: readonly InterfaceRow[];
+  routes: readonly RouteRow[];
+  neighbors: readonly NeighborRow[];
 }
 
 /** Bytes of a question. */

@@ -1,0 +1,178 @@
+/**
+ * Interfaces with their addresses, routes and neighbours, as `ip addr`, `ip route` and `ip neigh` show them.
+ * @module
+ */
+import type { IpLayer } from '../net/ip-layer.ts';
+import { Ipv6Address } from '../net/ipv6-address.ts';
+import type { Neighbor } from '../net/neighbor.ts';
+import type { Netif, NetifAddress } from '../net/netif.ts';
+import type { RouteEntry } from '../net/route-table.ts';
+import { AF_INET, formatMac, type IpAddress, SCOPE_LINK, SCOPE_SITE } from '../wire/address.ts';
+
+/** One interface of `ip addr`. */
+export interface InterfaceRow {
+  readonly index: number;
+  readonly name: string;
+  /** 'UP', 'LOWER_UP', 'LOOPBACK' ... */
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly state: 'UP' | 'DOWN' | 'UNKNOWN';
+  /** 'ether', 'loopback', or 'none' where there are no hardware addresses. */
+  readonly kind: 'ether' | 'loopback' | 'none';
+  /** The hardware address; '' where there is none. */
+  readonly mac: string;
+  readonly addresses: readonly AddressRow[];
+}
+
+/** One address of `ip addr`. */
+export interface AddressRow {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefixLength: number;
+  /** '' where there is none. */
+  readonly broadcast: string;
+  readonly scope: 'global' | 'site' | 'link' | 'host';
+  /** As ip has them: 'temporary', 'optimistic', 'dadfailed', 'deprecated', 'tentative', 'dynamic', 'stable-privacy'. */
+  readonly flags: readonly string[];
+  /** Seconds that are left; null for ever. */
+  readonly validSeconds: number | null;
+  readonly preferredSeconds: number | null;
+}
+
+/** One line of `ip route`. */
+export interface RouteRow {
+  readonly family: 4 | 6;
+  /** 'default', '10.65.0.0/24'. */
+  readonly destination: string;
+  /** '' when the destination is on the link. */
+  readonly gateway: string;
+  readonly netif: string;
+  readonly protocol: RouteEntry['protocol'];
+  /** The source address to prefer; '' leaves it to the interface. */
+  readonly source: string;
+  readonly metric: number;
+  /** Seconds until a router's word is over; null for ever. */
+  readonly expiresSeconds: number | null;
+}
+
+/** One line of `ip neigh`. */
+export interface NeighborRow {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly netif: string;
+  /** '' when it is not known. */
+  readonly mac: string;
+  readonly router: boolean;
+  readonly state: Neighbor['state'];
+}
+
+/** Every interface, 'lo' first. `nowUs` in microseconds, as all times of the host. */
+export function interfaceRows(ip: IpLayer, nowUs: number): InterfaceRow[] {
+  return ip.netifs.map(netif => {
+    const { index, name, link, isLoopback, up, hasCarrier, mtu, addresses } = netif;
+    const state = isLoopback ? 'UNKNOWN' : up && hasCarrier ? 'UP' : 'DOWN';
+    return {
+      index,
+      name,
+      flags: flagsOf(netif),
+      mtu,
+      state,
+      kind: isLoopback ? 'loopback' : link.mac === null ? 'none' : 'ether',
+      mac: isLoopback || link.mac === null ? '' : formatMac(link.mac),
+      addresses: addresses.map(entry => addressRow(entry, isLoopback, nowUs)),
+    };
+  });
+}
+
+/** Every route of both families, IPv4 first, each in the order in which they are looked at. */
+export function routeRows(ip: IpLayer, nowUs: number): RouteRow[] {
+  const rows = ip.routes.list().map(entry => {
+    const { destination, prefixLength, gateway, netif, protocol, source, metric } = entry;
+    const untilUs = protocol === 'ra' ? ip.ipv6.routeEndUs(entry) : Number.POSITIVE_INFINITY;
+    return {
+      family: familyOf(destination),
+      destination: prefixLength === 0 ? 'default' : prefixText(destination, prefixLength),
+      gateway: gateway === null ? '' : String(gateway.withZone(0)),
+      netif: ip.netif(netif)?.name ?? String(netif),
+      protocol,
+      source: source === null ? '' : String(source.withZone(0)),
+      metric,
+      expiresSeconds: secondsLeft(untilUs, nowUs),
+    };
+  });
+  return rows.sort((a, b) => a.family - b.family);
+}
+
+/** Every neighbour of both families, IPv4 first. */
+export function neighborRows(ip: IpLayer): NeighborRow[] {
+  return [...ip.ipv4.neighbors.list(), ...ip.ipv6.neighbors.list()].map(
+    ({ address, netif, mac, isRouter, state }) => ({
+      family: familyOf(address),
+      address: String(address.withZone(0)),
+      netif: netif.name,
+      mac,
+      router: isRouter,
+      state,
+    }),
+  );
+}
+
+function flagsOf({ isLoopback, link, up, hasCarrier }: Netif): string[] {
+  const kind = isLoopback
+    ? ['LOOPBACK']
+    : link.medium === 'ethernet'
+      ? ['BROADCAST', 'MULTICAST']
+      : ['POINTOPOINT', 'MULTICAST', 'NOARP'];
+  const missing = up && !hasCarrier ? ['NO-CARRIER'] : [];
+  return [...missing, ...kind, ...(up ? ['UP'] : []), ...(up && hasCarrier ? ['LOWER_UP'] : [])];
+}
+
+function addressRow(entry: NetifAddress, isLoopback: boolean, nowUs: number): AddressRow {
+  const { address, prefixLength, broadcast } = entry;
+  const isV6 = entry instanceof Ipv6Address;
+  return {
+    family: familyOf(address),
+    address: String(address.withZone(0)),
+    prefixLength,
+    broadcast: broadcast === null || isLoopback ? '' : String(broadcast),
+    scope: scopeOf(address),
+    flags: isV6 ? addressFlags(entry, nowUs) : [],
+    validSeconds: isV6 ? secondsLeft(entry.validUntilUs, nowUs) : null,
+    preferredSeconds: isV6 ? secondsLeft(entry.preferredUntilUs, nowUs) : null,
+  };
+}
+
+/** In the order of iproute2. A duplicate is tentative for ever. */
+function addressFlags(entry: Ipv6Address, nowUs: number): string[] {
+  const { origin, check, validUntilUs } = entry;
+  const flags: readonly (readonly [string, boolean])[] = [
+    ['temporary', origin === 'temporary'],
+    ['optimistic', check === 'optimistic'],
+    ['dadfailed', check === 'duplicate'],
+    ['deprecated', entry.isDeprecated(nowUs)],
+    ['tentative', check !== 'done'],
+    ['dynamic', validUntilUs !== Number.POSITIVE_INFINITY],
+    ['stable-privacy', origin === 'slaac' || origin === 'link-local'],
+  ];
+  return flags.filter(([, holds]) => holds).map(([name]) => name);
+}
+
+function scopeOf(address: IpAddress): AddressRow['scope'] {
+  if (address.isLoopback) return 'host';
+  if (address.scope === SCOPE_LINK) return 'link';
+  return address.scope === SCOPE_SITE ? 'site' : 'global';
+}
+
+/** A route to one host stands there without a length. */
+function prefixText(destination: IpAddress, prefixLength: number): string {
+  const address = String(destination.withZone(0));
+  return prefixLength === destination.byteLength * 8 ? address : `${address}/${prefixLength}`;
+}
+
+function familyOf({ family }: IpAddress): 4 | 6 {
+  return family === AF_INET ? 4 : 6;
+}
+
+function secondsLeft(untilUs: number, nowUs: number): number | null {
+  return untilUs === Number.POSITIVE_INFINITY ? null : Math.max(0, Math.floor((untilUs - nowUs) / 1e6));
+}
