@@ -22,6 +22,8 @@ const EXPECTED: Record<string, RegExp> = {
     /^200 OK text\/html "<h1>It works<\/h1>\\n"\n201 Created "HELLO"\n206 Partial Content bytes 4-8\/18/,
   'ipv6.ts': /^addresses in fd00:1::\/64: 1\nname servers: fd00:2::1\n\[fd00:2::2\]:7 greets you\n$/,
   'lossy-network.ts': /[1-9]\d* packets lost in .*\n.*three runs: [\s\S]*# pass 1\n/,
+  'network.ts':
+    /^(?:(?:alice|bob) is 10\.0\.0\.\d+ and asks 10\.0\.0\.53 and fd00:0:0:1::53\n(?:alice|bob) fetched from \[fd00:0:0:2::80\]:80: 200 "hello from www"\n){2}$/,
   'stack-over-websocket.ts':
     /^hello -> HELLO\nstill there\? -> STILL THERE\?\none TCP connection over several WebSockets\n$/,
   'two-stacks.ts':

@@ -30,6 +30,9 @@ export interface HostOptions {
   address?: string | null;
   /** The IPv6 address of its first interface, 'fd00::1/64'; none by default. */
   address6?: string;
+  /** Its default routers, reached by its first interface. */
+  gateway?: string;
+  gateway6?: string;
   /** Whether its first interface has IPv6 without an address: what routers tell of. */
   ipv6?: boolean;
   /** Whether its first interface asks a DHCP server for its address, and gives it the host's name. */
@@ -211,7 +214,7 @@ export class World {
     const isFirst = host.interfaces === 1;
     const own = address ?? (isFirst ? (host.address ?? undefined) : undefined);
     const own6 = address6 ?? (isFirst ? host.options.address6 : undefined);
-    const { dhcp = false, linkLocal = false, ipv6 = false } = isFirst ? host.options : {};
+    const { dhcp = false, linkLocal = false, ipv6 = false, gateway, gateway6 } = isFirst ? host.options : {};
     if (own === undefined && own6 === undefined && dhcp === false && !linkLocal && !ipv6)
       throw new RangeError(`${host.name} ${name} needs an address: the option \`addresses\``);
     const result = party.attach(link, {
@@ -221,6 +224,8 @@ export class World {
       ipv6,
       dhcp: dhcp === false ? false : { hostName: host.name, ...(dhcp === true ? {} : dhcp) },
       linkLocal,
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(gateway6 === undefined ? {} : { gateway6 }),
     });
     if (result < 0) throw new RangeError(`${host.name} cannot attach ${name}: ${strerror(result)}`);
   }
