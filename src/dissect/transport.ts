@@ -1,5 +1,6 @@
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { Conversations } from './conversations.ts';
+import { formatConfiguration } from './dhcp.ts';
 import type { Span } from './span.ts';
 import { formatTcp } from './tcp.ts';
 
@@ -30,6 +31,9 @@ function formatUdp(udp: Span, source: string, destination: string, isFirstFragme
   if (!udp.has(UDP_HEADER_LENGTH)) return `${flow}:  [|udp]`;
   const data = length - UDP_HEADER_LENGTH;
   const room = udp.length - UDP_HEADER_LENGTH;
+  const payload = udp.after(UDP_HEADER_LENGTH).first(Math.min(data, room));
+  const configuration = formatConfiguration(payload, udp.u16(0), udp.u16(2));
+  if (configuration !== null) return `${flow}: ${configuration}`;
   return data > room && !isFirstFragment
     ? `${flow}: UDP, bad length ${data} > ${room}`
     : `${flow}: UDP, length ${data}`;
