@@ -16,16 +16,15 @@ world.connect(router, host, { delayUs: 500 });
 world.connect(router, server, { delayUs: 500, addresses6: ['fd00:2::1/64', undefined] });
 
 const gateway = IpAddress.parse('fd00:2::1');
-const inside = router.ip.netif('eth0');
-if (gateway === null || inside === null) throw new Error('cannot be');
+if (gateway === null) throw new Error('cannot be');
 server.ip.routes.addDefault(gateway);
-router.ip.ipv6.advertise(inside, { nameServers: [gateway] });
+router.advertise('eth0', { nameServers: ['fd00:2::1'] });
 
 // Five seconds of this world: addresses are checked, the router is heard.
 await world.runFor(5_000_000);
 const addresses = host.ip.netif('eth0')?.addresses.map(({ address }) => String(address)) ?? [];
 console.log(`addresses in fd00:1::/64: ${addresses.filter(text => text.startsWith('fd00:1:')).length}`);
-console.log(`name servers: ${host.ip.ipv6.nameServers.join(', ')}`);
+console.log(`name servers: ${host.nameServers.join(', ')}`);
 
 async function serve(): Promise<void> {
   const listener = server.listen({ hostname: '::', port: 7 });

@@ -13,6 +13,13 @@ export type { NameResolver } from './core/name-resolver.ts';
 export type { Packet } from './core/packet.ts';
 export { PacketPool, type PoolLimits } from './core/pool.ts';
 export { DEFAULT_SYSCTL, type Sysctl } from './core/sysctl.ts';
+export type { Dhcp6Server } from './dhcp/dhcp6-server.ts';
+export type { DhcpClientOptions, Ipv4Settings } from './dhcp/ipv4-configuration.ts';
+export type { DhcpLease } from './dhcp/lease.ts';
+export type { TableEntry as ServerLease } from './dhcp/lease-table.ts';
+export type { DhcpServer } from './dhcp/server.ts';
+export type { DhcpServerOptions } from './dhcp/server-plan.ts';
+export type { Dhcp6ServerOptions } from './dhcp/services.ts';
 export { type BackoffLimits, DEFAULT_BACKOFF } from './link/backoff.ts';
 export { type Cable, type CableEnd, type CableOptions, createCable } from './link/cable.ts';
 export { type CaptureListener, capture } from './link/capture.ts';
@@ -57,6 +64,7 @@ export {
   readDelimited,
   readLengthPrefixed,
 } from './socket/framing.ts';
+export type { RouterOptions } from './stack/router-options.ts';
 export type { SocketRow } from './stack/sockets.ts';
 export { type AttachOptions, Stack, type StackOptions } from './stack/stack.ts';
 export {
