@@ -1,6 +1,6 @@
 /**
  * Packets as one-line texts, letter for letter what `tcpdump -n` (4.99) prints of Ethernet, 802.1Q, ARP, IPv4, IPv6,
- * ICMP, NDP, MLD, UDP, TCP, the first words of DHCP and the first line of HTTP. Other protocols are named by number where tcpdump would
+ * ICMP, NDP, MLD, UDP, TCP, DHCP and the first line of HTTP. Other protocols are named by number where tcpdump would
  * look into them.
  * @module
  */
