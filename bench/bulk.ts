@@ -41,8 +41,8 @@ export const bulkLoss1: Benchmark = bulkOver('goodput-loss1', { loss: 0.01 }, 32
 /** Of 20 frames one is lost, each way. */
 export const bulkLoss5: Benchmark = bulkOver('goodput-loss5', { loss: 0.05 }, 4_000_000);
 
-async function ours({ offloads, loss }: Cable, bytes: number): Promise<number> {
-  const pair = new Pair(1500, offloads, loss);
+async function ours({ offloads = {}, loss = 0 }: Cable, bytes: number): Promise<number> {
+  const pair = new Pair(1500, { offloads, loss });
   const value = await stream(pair, bytes);
   pair.close();
   return value;

@@ -3,6 +3,7 @@ import { bulk, bulkGso, bulkLoss1, bulkLoss5 } from './bulk.ts';
 import { connections } from './connections.ts';
 import { http } from './http.ts';
 import { idle } from './idle.ts';
+import { ipv6 } from './ipv6.ts';
 import { latency } from './latency.ts';
 import { tap } from './tap.ts';
 
@@ -14,6 +15,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   latency,
   connections,
   http,
+  ...ipv6,
   ...idle,
   ...tap,
 ];
