@@ -19,14 +19,19 @@ export function formatTracerouteHeading({ destination, address, maxHops, size }:
 
 /**
  * ' 1  10.0.0.1 (10.0.0.1)  0.250 ms  0.230 ms *': an address stands where it is another one than before. With
- * `numeric` it stands there once, as `traceroute -n` shows it.
+ * `numeric` it stands there once, as `traceroute -n` shows it; else the first time by its name, if `names` has one.
  */
-export function formatTracerouteHop({ hop, answers }: TracerouteHop, numeric = false): string {
+export function formatTracerouteHop(
+  { hop, answers }: TracerouteHop,
+  numeric = false,
+  names: ReadonlyMap<string, string> = new Map(),
+): string {
+  const whole = (from: string): string => (numeric ? from : `${names.get(from) ?? from} (${from})`);
   let line = `${String(hop).padStart(2)} `;
   let shown: string | null = null;
   for (const answer of answers) {
     if (answer === null || answer.from === null) line += ' *';
-    else if (answer.from !== shown) line += numeric ? ` ${answer.from}` : ` ${answer.from} (${answer.from})`;
+    else if (answer.from !== shown) line += ` ${whole(answer.from)}`;
     if (answer === null) continue;
     shown = answer.from ?? shown;
     if (answer.from !== null) line += `  ${(answer.rttUs / 1000).toFixed(3)} ms`;

@@ -14,6 +14,8 @@ import { targetOf } from '../../src/cli/get/target.ts';
 import { type NcSettings, runNc, type UserStreams } from '../../src/cli/nc/nc.ts';
 import { serveFolder } from '../../src/cli/serve/serve.ts';
 import { runSink } from '../../src/cli/sink/sink.ts';
+import { Resolver } from '../../src/dns/resolver.ts';
+import { serveDns } from '../../src/dns/server.ts';
 import { createCable } from '../../src/link/cable.ts';
 import { nodeEnv } from '../../src/node/env.ts';
 import { FolderFiles } from '../../src/node/files.ts';
@@ -49,6 +51,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** A stack as far as a command's host that connects needs it: addresses need no name server. */
+function hostOf(stack: Stack) {
+  return { stack, hosts: new Resolver(stack), lookup: async (host: string) => host };
+}
+
 /** The other stack as a command's host. */
 function hostThere(announce: () => void = () => undefined) {
   const { env } = there.host;
@@ -75,20 +82,22 @@ async function listening<T>(
 
 describe('get', () => {
   it('understands URLs as curl does', () => {
-    assert.deepEqual(targetOf('10.1.2.3'), { address: '10.1.2.3', port: 80, path: '/', host: '10.1.2.3' });
+    assert.deepEqual(targetOf('10.1.2.3'), { hostname: '10.1.2.3', port: 80, path: '/', host: '10.1.2.3' });
     assert.deepEqual(targetOf('http://10.1.2.3:8080/a b?c#d'), {
-      address: '10.1.2.3',
+      hostname: '10.1.2.3',
       port: 8080,
       path: '/a%20b?c',
       host: '10.1.2.3:8080',
     });
-    const v6 = { address: 'fd65::1', port: 80, path: '/', host: '[fd65::1]' };
+    const v6 = { hostname: 'fd65::1', port: 80, path: '/', host: '[fd65::1]' };
     assert.deepEqual(targetOf('[fd65::1]'), v6);
     assert.deepEqual(targetOf('http://[FD65:0::1]:80'), v6);
     // The Host field has no zone (RFC 6874 section 1).
-    const zoned = { address: 'fe80::1%tap0', port: 8080, path: '/a', host: '[fe80::1]:8080' };
+    const zoned = { hostname: 'fe80::1%tap0', port: 8080, path: '/a', host: '[fe80::1]:8080' };
     assert.deepEqual(targetOf('http://[fe80::1%25tap0]:8080/a'), zoned);
     assert.deepEqual(targetOf('http://[fe80::1%tap0]:8080/a'), zoned);
+    const named = { hostname: 'www.example.test', port: 8080, path: '/a', host: 'www.example.test:8080' };
+    assert.deepEqual(targetOf('WWW.example.test:8080/a'), named);
   });
 });
 
@@ -102,7 +111,7 @@ for (const [HERE, THERE] of PAIRS) {
       ...more,
     });
     const get = (path: string, more: Partial<GetSettings> = {}): Promise<void> =>
-      fetchUrl(here, targetOf(`http://${at(8080)}${path}`), settings(more));
+      fetchUrl(hostOf(here), targetOf(`http://${at(8080)}${path}`), settings(more));
     const got = (): string => readFileSync(join(folder, 'got'), 'utf8');
 
     beforeEach(async () => {
@@ -125,7 +134,7 @@ for (const [HERE, THERE] of PAIRS) {
       };
       await assert.rejects(get('/b.txt', { fail: true }), status(22, /:8080 answered 404 Not Found/));
       await assert.rejects(get('/a.txt', { output: folder }), status(23, /it is a folder/));
-      const refused = fetchUrl(here, targetOf(at(81)), settings());
+      const refused = fetchUrl(hostOf(here), targetOf(at(81)), settings());
       await assert.rejects(refused, status(7, /cannot connect to .*:81: Connection refused/));
       const cut = there.listen({ hostname: '::', port: 82 });
       const answering = cut.accept().then(async socket => {
@@ -134,10 +143,25 @@ for (const [HERE, THERE] of PAIRS) {
         await writer.close();
       });
       await assert.rejects(
-        fetchUrl(here, targetOf(at(82)), settings()),
+        fetchUrl(hostOf(here), targetOf(at(82)), settings()),
         status(18, /the answer was cut short after 5 bytes/),
       );
       await answering;
+    });
+
+    it('finds the host by its name', async () => {
+      const zone = { www: { [THERE.includes(':') ? 'AAAA' : 'A']: THERE }, gone: { A: '10.65.0.3' } };
+      serveDns(there, { zones: { 'example.test': zone } });
+      const hosts = new Resolver(here, { servers: [THERE] });
+      const fetch = (url: string, more = {}): Promise<void> =>
+        fetchUrl({ stack: here, hosts }, targetOf(url), settings(more));
+      await fetch('http://www.example.test:8080/a.txt', { range: '0-9' });
+      assert.equal(got(), '0123456789');
+      await assert.rejects(fetch('http://no.example.test/'), { code: 'ENOTFOUND' });
+      await assert.rejects(fetch('http://www.example.test:81/'), {
+        message: 'cannot connect to www.example.test:81: Connection refused',
+        exitStatus: 7,
+      });
     });
 
     it('stops listening when it is told to', async () => {
@@ -183,11 +207,11 @@ for (const [HERE, THERE] of PAIRS) {
       let done: Promise<void> = Promise.resolve();
       await new Promise<void>((resolve, reject) => {
         bob = user(second, resolve);
-        done = runNc(there.sys.as('nc'), settings[1], bob.streams);
+        done = runNc(hostOf(there), settings[1], bob.streams);
         done.catch(reject);
       });
       const alice = user(first);
-      await Promise.all([runNc(here.sys.as('nc'), settings[0], alice.streams), done]);
+      await Promise.all([runNc(hostOf(here), settings[0], alice.streams), done]);
       return [alice.seen.join(''), bob.seen.join('')];
     }
 
@@ -208,10 +232,10 @@ for (const [HERE, THERE] of PAIRS) {
     it('says why there is no connection', async () => {
       const nobody = user(say());
       await assert.rejects(
-        runNc(here.sys.as('nc'), client, nobody.streams),
+        runNc(hostOf(here), client, nobody.streams),
         new Failure(`cannot connect to ${at(7)}: Connection refused`),
       );
-      const udp = runNc(here.sys.as('nc'), { ...client, udp: true, waitSeconds: 5 }, user(say('x')).streams);
+      const udp = runNc(hostOf(here), { ...client, udp: true, waitSeconds: 5 }, user(say('x')).streams);
       await assert.rejects(udp, new Failure('recv: Connection refused'));
     });
   });

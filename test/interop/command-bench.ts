@@ -112,12 +112,12 @@ export class CommandBench {
   }
 
   /** A server of node:net on the kernel's side; gives its port. */
-  async kernelServer(accept: (socket: Socket) => void): Promise<string> {
+  async kernelServer(accept: (socket: Socket) => void, address = '0.0.0.0'): Promise<string> {
     const server = createServer({ allowHalfOpen: true }, socket => {
       socket.on('error', () => undefined);
       accept(socket);
     });
-    await once(server.listen(0, '0.0.0.0'), 'listening');
+    await once(server.listen(0, address), 'listening');
     this.onEnd(() => server.close());
     return String((server.address() as AddressInfo).port);
   }

@@ -118,6 +118,11 @@ describe('traceroute prints', () => {
   });
 
   it('stars and annotations', () => {
+    const names = new Map([['10.0.0.1', 'gw.test']]);
+    assert.equal(
+      formatTracerouteHop({ hop: 1, answers: [answer('10.0.0.1', 1000, ''), null] }, false, names),
+      ' 1  gw.test (10.0.0.1)  1.000 ms *',
+    );
     assert.equal(formatTracerouteHop({ hop: 3, answers: [null, null, null] }), ' 3  * * *');
     assert.equal(
       formatTracerouteHop({ hop: 4, answers: [null, answer('10.0.0.1', 1000, '!H'), null] }, true),

@@ -54,7 +54,8 @@ async function dig(words: readonly string[], options: DigOptions): Promise<void>
   const query = parseDig(words, options);
   const status = await withHost(options, { name: 'dig' }, async host => {
     const { runDig, serversFor } = await import('./dig.ts');
-    const servers = serversFor(host.stack, query.server, options.port);
+    const server = query.server === null ? null : await host.lookup(query.server);
+    const servers = serversFor(host.stack, server, options.port);
     return runDig(host.stack, query, servers, words);
   });
   if (status !== 0) throw new SilentExit(status);

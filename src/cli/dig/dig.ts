@@ -38,19 +38,12 @@ export async function runDig(
   return EXIT_NO_REPLY;
 }
 
-/** The servers to ask: the one on the command line, or those that the stack knows. Throws a Failure. */
-export function serversFor(stack: Stack, text: string | null, port: number): readonly NameServer[] {
-  if (text === null) {
-    const known = stack.nameServers.map(address => ({ address, port }));
-    if (known.length === 0)
-      throw new Failure('no name server is known: say which, as @10.65.0.1', EXIT_USAGE);
-    return known;
-  }
-  try {
-    return [{ ...parseServer(text, stack), port }];
-  } catch (error) {
-    throw new Failure(`@${text}: ${(error as Error).message}`, EXIT_USAGE);
-  }
+/** The servers to ask: the one with this address, or those that the stack knows. Throws a Failure. */
+export function serversFor(stack: Stack, server: string | null, port: number): readonly NameServer[] {
+  if (server !== null) return [{ ...parseServer(server, stack), port }];
+  if (stack.nameServers.length === 0)
+    throw new Failure('no name server is known: say which, as @10.65.0.1', EXIT_USAGE);
+  return stack.nameServers.map(address => ({ address, port }));
 }
 
 /** The answer, or what dig calls the failure. */

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { parseInteger } from '../host/arguments.ts';
 import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
+import { EXIT_HOST_NOT_FOUND } from './exit.ts';
 import { type Target, targetOf } from './target.ts';
 
 /** The options of `get` alone. */
@@ -28,7 +29,7 @@ export function getCommand(): Command {
     .description(
       'Fetches a URL by HTTP/1.1 through a TAP device, as curl does, and writes what comes to standard output.',
     )
-    .argument('<url>', 'http:// with an IP address, for names are not looked up yet')
+    .argument('<url>', 'http:// and a name or an IP address')
     .option('-v, --verbose', 'show what is sent and received, as curl -v does')
     .option('-o, --output <file>', 'write to a file')
     .option('-I, --head', 'ask for the head only, and print it')
@@ -48,9 +49,10 @@ Examples:
   $ sudo npx ethertype get http://10.65.0.1:8000/ -v
   $ sudo npx ethertype get http://[fd65::1]:8000/
   $ sudo npx ethertype get http://10.65.0.1/big.iso -o big.iso --write get.pcap
+  $ sudo npx ethertype get http://www.example.test/ --dns 10.65.0.1
 
 Exit status, as curl's: 0 when all went well, 1 when it is no http URL or there is no device, 2 for a wrong
-command line, 3 when it is no URL, 6 for a host name, 7 when there was no connection, 8 when the answer was not
+command line, 3 when it is no URL, 6 for a name that is not found, 7 when there was no connection, 8 when the answer was not
 HTTP, 18 when it was cut short, 22 for an error with --fail, 23 when it could not be written, 28 when it took
 too long, 52 for no answer, 55 and 56 when sending and receiving failed.`,
     )
@@ -59,9 +61,9 @@ too long, 52 for no answer, 55 and 56 when sending and receiving failed.`,
 
 async function get(url: string, options: GetOptions): Promise<void> {
   const target: Target = targetOf(url);
-  await withHost(options, { name: 'get' }, async host => {
+  await withHost(options, { name: 'get', notFound: EXIT_HOST_NOT_FOUND }, async host => {
     const { fetchUrl } = await import('./fetch.ts');
-    await fetchUrl(host.stack, { ...target, address: await host.lookup(target.address) }, options);
+    await fetchUrl(host, target, options);
   });
 }
 

@@ -3,28 +3,32 @@
  * @module
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { EINTR, strerror } from '../../base/errno.ts';
+import { strerror } from '../../base/errno.ts';
 import { VERSION } from '../../base/version.ts';
+import type { NameResolver } from '../../core/name-resolver.ts';
 import { HttpClient, type HttpResponse } from '../../http/client.ts';
 import { fdStream } from '../../http/fd-stream.ts';
 import { HttpError } from '../../http/status.ts';
 import { hostPort, SocketError } from '../../socket/api/errors.ts';
+import { ConnectError } from '../../socket/api/happy-eyeballs.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { SOCK_STREAM } from '../../socket/constants.ts';
-import type { Stack } from '../../stack/stack.ts';
 import { formatCurl, formatCurlFailure } from '../../view/curl.ts';
+import { dial, whyNotConnected } from '../dial.ts';
 import { Failure, failureOf } from '../failure.ts';
 import { Progress } from '../host/progress.ts';
+import type { CommandHost } from '../host/with-host.ts';
 import { OutputClosed, say } from '../output.ts';
 import { writeOut } from '../output-async.ts';
-import { openSocketTo } from '../sockets.ts';
 import type { GetSettings } from './command.ts';
 import * as exit from './exit.ts';
 import type { Target } from './target.ts';
 
+/** What is needed of a command's host. */
+export type FetchHost = Pick<CommandHost, 'stack' | 'hosts'>;
+
 /** Fetches `target` and writes the answer. Throws a Failure with curl's exit status. */
-export async function fetchUrl(stack: Stack, target: Target, settings: GetSettings): Promise<void> {
-  const fetching = new Fetch(stack, target, settings);
+export async function fetchUrl(host: FetchHost, target: Target, settings: GetSettings): Promise<void> {
+  const fetching = new Fetch(host, target, settings);
   try {
     await fetching.run();
   } finally {
@@ -36,9 +40,12 @@ class Fetch {
   private readonly sys: Sys;
   private readonly target: Target;
   private readonly settings: GetSettings;
+  private readonly hosts: NameResolver;
   private readonly where: string;
   /** The connection; -1 before and after. */
   private fd = -1;
+  /** The address that was connected to. */
+  private address = '';
   /** The file of --output, once it is open. */
   private file = -1;
   private received = 0;
@@ -47,11 +54,12 @@ class Fetch {
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly beganMs = Date.now();
 
-  constructor(stack: Stack, target: Target, settings: GetSettings) {
+  constructor({ stack, hosts }: FetchHost, target: Target, settings: GetSettings) {
     this.sys = stack.sys.as('get');
+    this.hosts = hosts;
     this.target = target;
     this.settings = settings;
-    this.where = hostPort(target.address, target.port);
+    this.where = hostPort(target.hostname, target.port);
     if (settings.maxTime !== undefined) this.timeOutAfter(settings.maxTime);
   }
 
@@ -86,21 +94,45 @@ class Fetch {
   }
 
   private async connect(): Promise<void> {
-    const { sys, target, settings } = this;
-    const { address, port } = target;
-    if (settings.verbose === true) say(`*   Trying ${this.where}...`);
+    const { sys, hosts, target, settings, late } = this;
+    const { hostname, port } = target;
     const timer = settings.connectTimeout === undefined ? null : this.timeOutAfter(settings.connectTimeout);
-    this.fd = openSocketTo(sys, address, SOCK_STREAM);
-    const result = await sys.wait.connect(this.fd, { address, port }, { signal: this.late.signal });
-    if (timer !== null) clearTimeout(timer);
-    if (result === -EINTR || this.late.signal.aborted) throw new Error('too late');
-    if (result === 0) return;
-    if (settings.verbose === true) {
-      const waitedMs = Date.now() - this.beganMs;
-      const lines = formatCurlFailure(address, address, port, strerror(result), waitedMs);
-      for (const line of lines.slice(1, -1)) say(line);
+    const trying = (address: string): void => {
+      if (settings.verbose === true) say(`*   Trying ${hostPort(address, port)}...`);
+    };
+    try {
+      const peer = { hosts, hostname, port };
+      const { fd, remote } = await dial(sys, peer, { signal: late.signal, trying });
+      this.fd = fd;
+      this.address = sys.context.tcp.ip.textOf(remote.address);
+    } catch (error) {
+      if (late.signal.aborted || !(error instanceof ConnectError)) throw error;
+      this.sayNotConnected(error);
+      const why = whyNotConnected(error);
+      throw new Failure(`cannot connect to ${this.where}: ${why}`, exit.EXIT_NO_CONNECTION);
+    } finally {
+      if (timer !== null) clearTimeout(timer);
     }
-    throw new Failure(`cannot connect to ${this.where}: ${strerror(result)}`, exit.EXIT_NO_CONNECTION);
+  }
+
+  /** What curl -v says of each address that was tried, and of the host. */
+  private sayNotConnected({ errors }: ConnectError): void {
+    if (this.settings.verbose !== true) return;
+    const { hostname, port } = this.target;
+    const waitedMs = Date.now() - this.beganMs;
+    let rest: readonly string[] = [];
+    for (const { address = hostname, errno } of errors) {
+      const [, failed = '', ...others] = formatCurlFailure(
+        hostname,
+        address,
+        port,
+        strerror(errno),
+        waitedMs,
+      );
+      say(failed);
+      rest = others.slice(0, -1);
+    }
+    for (const line of rest) say(line);
   }
 
   private async exchange(): Promise<void> {
@@ -126,9 +158,9 @@ class Fetch {
   /** What curl -v prints of the exchange; nothing without --verbose. */
   private verbose(request: string, responses: string[], keepAlive = true): string[] {
     if (this.settings.verbose !== true) return [];
-    const { address, port } = this.target;
+    const { hostname, port } = this.target;
     const after = keepAlive ? 'intact' : 'closing';
-    return formatCurl({ hostname: address, address, port, request, responses, after });
+    return formatCurl({ hostname, address: this.address, port, request, responses, after });
   }
 
   /** The user's fields take the place of ours. */

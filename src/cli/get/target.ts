@@ -1,15 +1,16 @@
 import { isIP } from 'node:net';
 import { Failure } from '../failure.ts';
+import { isHostName } from '../host/arguments.ts';
 import { EXIT_HOST_NOT_FOUND, EXIT_UNSUPPORTED, EXIT_URL } from './exit.ts';
 
 /** What to fetch. */
 export interface Target {
-  /** An IP address, with the zone that the user gave: 'fe80::1%tap0'. */
-  readonly address: string;
+  /** A name, or an IP address with the zone that the user gave: 'fe80::1%tap0'. */
+  readonly hostname: string;
   readonly port: number;
   /** The request target: path and query. */
   readonly path: string;
-  /** The Host field: the address, with the port when it is not 80. It never has a zone (RFC 6874 section 1). */
+  /** The Host field: the host, with the port when it is not 80. It never has a zone (RFC 6874 section 1). */
   readonly host: string;
 }
 
@@ -25,15 +26,12 @@ export function targetOf(text: string): Target {
   if (url === null) throw new Failure(`'${text}' is not a URL`, EXIT_URL);
   if (url.protocol !== 'http:')
     throw new Failure(`${url.protocol}// is not there yet, only http://`, EXIT_UNSUPPORTED);
-  const address = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  if (isIP(address) === 0)
-    throw new Failure(
-      `cannot find the host '${address}': names are not looked up yet, give an IP address`,
-      EXIT_HOST_NOT_FOUND,
-    );
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isIP(hostname) === 0 && !isHostName(hostname))
+    throw new Failure(`cannot find the host '${hostname}': it is not a domain name`, EXIT_HOST_NOT_FOUND);
   const port = url.port === '' ? HTTP_PORT : Number(url.port);
   return {
-    address: zone === '' ? address : `${address}%${zone}`,
+    hostname: zone === '' ? hostname : `${hostname}%${zone}`,
     port,
     path: url.pathname + url.search,
     host: url.host,

@@ -3,6 +3,7 @@
  * @module
  */
 import { InvalidArgumentError } from 'commander';
+import { normalName } from '../../dns/names.ts';
 import { type AddressFamily, AF_INET, AF_INET6, IpAddress, parseCidr } from '../../wire/address.ts';
 
 /** An address with its prefix, as 10.65.0.2/24. */
@@ -31,12 +32,23 @@ export function parseInteger(min: number, max: number): (text: string) => number
 export const parsePort: (text: string) => number = /* @__PURE__ */ parseInteger(1, 65535);
 
 /**
- * A host to send to: an address of either family, as text. Which link a zone (fe80::1%tap0) is, only the stack knows.
- * There is no DNS: a name is refused.
+ * A host to send to: an address of either family, as text, or a name. Which link a zone (fe80::1%tap0) is, and what a
+ * name stands for, only the stack knows.
  */
 export function parseHost(text: string): string {
-  parseIp(text);
+  if (!isHostName(text)) parseIp(text);
   return text;
+}
+
+/** Whether a host argument is a name, to be looked up, and not an address, be it a wrong one. */
+export function isHostName(text: string): boolean {
+  const labels = normalName(text)?.split('.') ?? [];
+  return /^[\w-]+$/.test(labels.at(-1) ?? '') && !/^(\d+|0x[\da-f]*)$/i.test(labels.at(-1) ?? '');
+}
+
+/** One or more name servers, with commas between them, behind those given before. */
+export function parseNameServers(text: string, before: readonly IpAddress[] = []): IpAddress[] {
+  return [...before, ...text.split(',').map(parseNeighbor)];
 }
 
 /** The name of an interface. */
@@ -53,7 +65,7 @@ export function parseAddresses(text: string, before: readonly Cidr[] = []): Cidr
 
 /** A gateway, behind the one of the other family that was given before. */
 export function parseGateways(text: string, before: readonly IpAddress[] = []): IpAddress[] {
-  const gateways = [...before, ...text.split(',').map(parseGateway)];
+  const gateways = [...before, ...text.split(',').map(parseNeighbor)];
   if (new Set(gateways.map(({ family }) => family)).size < gateways.length)
     throw new InvalidArgumentError('There is one gateway for each of IPv4 and IPv6.');
   return gateways;
@@ -73,13 +85,13 @@ function parseAddress(text: string): Cidr {
   return cidr;
 }
 
-/** The zone of a link-local gateway is the one link that there is: it may be left out. */
-function parseGateway(text: string): IpAddress {
+/** The zone of a link-local address on the way is the one link that there is: it may be left out. */
+function parseNeighbor(text: string): IpAddress {
   return parseIp(text).withZone(0);
 }
 
 function parseIp(text: string): IpAddress {
   const address = IpAddress.parse(text, zone => (zone === '' ? 0 : 1));
-  if (address === null) throw new InvalidArgumentError('Not an IP address (names are not looked up).');
+  if (address === null) throw new InvalidArgumentError('Not an IP address.');
   return address;
 }

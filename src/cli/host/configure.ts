@@ -26,6 +26,8 @@ export function attach(stack: Stack, link: Link, plan: HostPlan, life: Lifetime)
   const index = stack.attach(link, { name, addresses, ipv6: slaac, dhcp, ...gatewaysOf(plan) });
   const netif = stack.ip.netif(index);
   if (netif === null) throw new Failure(`cannot use ${addresses.join(', ')} on ${name}: ${strerror(index)}`);
+  // What was said here comes before what the network says.
+  stack.ip.dns.replace('static', index, plan.nameServers, []);
   return netif;
 }
 

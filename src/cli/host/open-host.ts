@@ -2,6 +2,7 @@ import type { Netif } from '../../net/netif.ts';
 import { nodeEnv } from '../../node/env.ts';
 import { Stack } from '../../stack/stack.ts';
 import { TcpEndpoint } from '../../transport/tcp-endpoint.ts';
+import { EXIT_FAILURE } from '../failure.ts';
 import { LineWriter, say } from '../output.ts';
 import { ownAddresses } from './addresses.ts';
 import { captureTo } from './capture-file.ts';
@@ -10,7 +11,7 @@ import type { Device } from './device.ts';
 import { releaseLeases } from './dhcp.ts';
 import { type Lifetime, pause } from './lifetime.ts';
 import { openLinuxDevice } from './linux-device.ts';
-import { lookup } from './lookup.ts';
+import { Hosts } from './lookup.ts';
 import type { HostPlan } from './plan.ts';
 import { register } from './register.ts';
 import { liveTraces } from './traces.ts';
@@ -38,6 +39,8 @@ export async function openHost(plan: HostPlan, setup: HostSetup, life: Lifetime)
   const netif = attach(stack, link, plan, life);
   await registration.serve(stack);
   await life.run(configure(stack, netif, plan), false);
+  const hosts = new Hosts(stack, netif, setup.notFound ?? EXIT_FAILURE);
+  stack.resolver = hosts;
   let announced = plan.quiet;
   const announce = (): void => {
     if (!announced) say(reachLine(plan, setup, device, netif));
@@ -49,7 +52,8 @@ export async function openHost(plan: HostPlan, setup: HostSetup, life: Lifetime)
     env,
     signal: life.signal,
     announce,
-    lookup: async host => lookup(host, netif),
+    lookup: (host, family = null) => hosts.lookup(host, family),
+    hosts,
     end: reason => life.end(reason),
   };
 }

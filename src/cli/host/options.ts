@@ -4,7 +4,14 @@
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type IpAddress, parseMac } from '../../wire/address.ts';
-import { type Cidr, parseAddresses, parseGateways, parseInteger, parseName } from './arguments.ts';
+import {
+  type Cidr,
+  parseAddresses,
+  parseGateways,
+  parseInteger,
+  parseName,
+  parseNameServers,
+} from './arguments.ts';
 
 /** What can be shown while a command runs. */
 export const TRACE_NAMES = ['strace', 'tcp', 'packets', 'queues', 'config'] as const;
@@ -18,6 +25,7 @@ export interface HostOptions {
   readonly interface?: string;
   readonly address?: readonly Cidr[];
   readonly gateway?: readonly IpAddress[];
+  readonly dns?: readonly IpAddress[];
   readonly slaac?: true;
   readonly dhcp?: true;
   readonly mtu?: number;
@@ -82,7 +90,8 @@ function addAddressOptions(command: Command): void {
       '--gateway <address>',
       "the way to other networks, one for each family; the kernel's side gets it",
       parseGateways,
-    );
+    )
+    .option('--dns <address>', 'a name server; more with commas or again', parseNameServers);
 }
 
 function parseMacOption(text: string): Uint8Array | 'device' {

@@ -21,6 +21,8 @@ export interface HostPlan {
   readonly addresses: readonly Cidr[];
   /** At most one of each family. */
   readonly gateways: readonly IpAddress[];
+  /** Name servers, before those that the network tells of. */
+  readonly nameServers: readonly IpAddress[];
   /** Whether a router is to give an IPv6 address, and a server an IPv4 one. */
   readonly slaac: boolean;
   readonly dhcp: boolean;
@@ -61,6 +63,7 @@ export function planOf(options: HostOptions, kernelHasIpv6: (device: string) => 
     mode,
     addresses,
     gateways,
+    nameServers: options.dns ?? [],
     slaac,
     dhcp,
     kernelAddresses: mode === 'packet' ? [] : kernelAddresses(addresses, gateways),

@@ -3,8 +3,9 @@
  * @module
  */
 import type { Env } from '../../core/env.ts';
+import type { NameResolver } from '../../core/name-resolver.ts';
 import type { Stack } from '../../stack/stack.ts';
-import type { IpAddress } from '../../wire/address.ts';
+import type { AddressFamily, IpAddress } from '../../wire/address.ts';
 import type { OpenDevice } from './device.ts';
 import { kernelHasIpv6 } from './kernel-ipv6.ts';
 import { Lifetime } from './lifetime.ts';
@@ -19,8 +20,13 @@ export interface CommandHost {
   readonly signal: AbortSignal;
   /** Says how the stack can be reached: of a server, once it listens. Said once. */
   announce(): void;
-  /** The address of a host, with its zone if it needs one: 'fe80::1%tap0'. Rejects with a Failure. */
-  lookup(host: string): Promise<string>;
+  /**
+   * The address of a host, looked up if it is a name, with its zone if it needs one: 'fe80::1%tap0'. Rejects with a
+   * Failure.
+   */
+  lookup(host: string, family?: AddressFamily | null): Promise<string>;
+  /** Finds every address of a host; rejects with a Failure. */
+  readonly hosts: NameResolver;
   /** Ends the command from outside of its promise, as a closed output does. */
   end(reason: unknown): void;
 }
@@ -36,6 +42,8 @@ export interface HostSetup {
   readonly reach?: (address: IpAddress) => string;
   /** Whether the command returns by itself, soon, once the signal has aborted. Default: it is not waited for. */
   readonly lastWords?: boolean;
+  /** The exit status when the name of a host cannot be found; 1 by default. */
+  readonly notFound?: number;
   /** What opens the device; the Linux drivers when not given. */
   readonly open?: OpenDevice;
 }

@@ -24,7 +24,7 @@ export function ncCommand(): Command {
         'input closes our direction of a TCP connection; the command ends when both directions are closed.',
     )
     .usage('[options] <host> <port>\n       ethertype nc [options] -l <port>')
-    .argument('<host>', 'an IP address; with -l the port')
+    .argument('<host>', 'an IP address or a name; with -l the port')
     .argument('[port]')
     .option('-l, --listen', 'wait for one peer instead')
     .option('-u, --udp', 'UDP; without -l it ends a second after the end of standard input, see -w')
@@ -43,6 +43,7 @@ export function ncCommand(): Command {
 Examples:
   $ echo hello | sudo npx ethertype nc 10.65.0.1 7000
   $ echo hello | sudo npx ethertype nc fd65::1 7000
+  $ echo hello | sudo npx ethertype nc www.example.test 80 --dns 10.65.0.1
   $ sudo npx ethertype nc -l 7000 --tap tap1 --address 10.66.0.2/24
 
 Exit status: 0 when both directions were closed, 1 when the connection could not be made or broke, 2 for a wrong
@@ -63,10 +64,9 @@ async function nc(first: string, second: string | undefined, options: NcOptions)
       : { name: 'nc' };
   await withHost(options, setup, async host => {
     const { runNc, standardInputOutput } = await import('./nc.ts');
-    const known = { ...settings, peer: peer === null ? null : await host.lookup(peer) };
     const streams = standardInputOutput(() => host.announce());
     try {
-      await runNc(host.stack.sys.as('nc'), known, streams);
+      await runNc(host, settings, streams);
     } finally {
       streams.close();
     }

@@ -2,13 +2,17 @@
  * netcat: a connection on one side, two byte streams on the other.
  * @module
  */
-import { EINTR, strerror } from '../../base/errno.ts';
+import { strerror } from '../../base/errno.ts';
+import type { NameResolver } from '../../core/name-resolver.ts';
 import { hostPort } from '../../socket/api/errors.ts';
+import { ConnectError } from '../../socket/api/happy-eyeballs.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { MSG_PEEK, SHUT_WR, SOCK_DGRAM, SOCK_STREAM } from '../../socket/constants.ts';
+import { MSG_PEEK, SHUT_WR, SOCK_DGRAM } from '../../socket/constants.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
 import { check } from '../check.ts';
+import { dial, type Peer, whyNotConnected } from '../dial.ts';
 import { Failure } from '../failure.ts';
+import type { CommandHost } from '../host/with-host.ts';
 import { say } from '../output.ts';
 import { writeOut } from '../output-async.ts';
 import { anyAddress, bindSocket, listenOn, openSocketTo, peerAddress } from '../sockets.ts';
@@ -16,7 +20,7 @@ import { IdleTimer } from './idle-timer.ts';
 
 /** What to connect. */
 export interface NcSettings {
-  /** An IP address; null to wait for a peer. */
+  /** A name or an IP address; null to wait for a peer. */
   readonly peer: string | null;
   readonly port: number;
   readonly udp: boolean;
@@ -52,20 +56,34 @@ export function standardInputOutput(listening: () => void): UserStreams {
   };
 }
 
+/** What is needed of a command's host. */
+export type NcHost = Pick<CommandHost, 'stack' | 'hosts' | 'lookup'>;
+
 /** Connects, or waits for a peer, and moves bytes both ways until both are closed. Throws a Failure. */
-export async function runNc(sys: Sys, settings: NcSettings, user: UserStreams): Promise<void> {
+export async function runNc(host: NcHost, settings: NcSettings, user: UserStreams): Promise<void> {
+  const sys = host.stack.sys.as('nc');
   const idle = new IdleTimer(settings.waitSeconds);
   try {
-    if (settings.udp) await runUdp(sys, settings, user, idle);
-    else await runTcp(sys, settings, user, idle);
+    const udp = settings.udp && settings.peer !== null ? await host.lookup(settings.peer) : null;
+    if (settings.udp) await runUdp(sys, { ...settings, peer: udp }, user, idle);
+    else await runTcp(sys, host.hosts, settings, user, idle);
   } finally {
     idle.stop();
   }
 }
 
-async function runTcp(sys: Sys, settings: NcSettings, user: UserStreams, idle: IdleTimer): Promise<void> {
+async function runTcp(
+  sys: Sys,
+  hosts: NameResolver,
+  settings: NcSettings,
+  user: UserStreams,
+  idle: IdleTimer,
+): Promise<void> {
+  const { peer } = settings;
   const fd =
-    settings.peer === null ? await acceptOne(sys, settings, user) : await connect(sys, settings, idle);
+    peer === null
+      ? await acceptOne(sys, settings, user)
+      : await connectTo(sys, { hosts, hostname: peer, port: settings.port }, settings, idle);
   idle.touch();
   await both(sendAll(sys, fd, user, idle), receiveAll(sys, fd, user, idle), idle);
   check('close', sys.close(fd));
@@ -76,15 +94,34 @@ async function both(sending: Promise<void>, receiving: Promise<void>, idle: Idle
   await Promise.race([Promise.all([sending, receiving]), idle.over]);
 }
 
-async function connect(sys: Sys, settings: NcSettings, idle: IdleTimer): Promise<number> {
-  const { port, verbose } = settings;
-  const address = settings.peer ?? '';
-  const type = settings.udp ? SOCK_DGRAM : SOCK_STREAM;
-  const fd = openSocketTo(sys, address, type);
-  const result = await sys.wait.connect(fd, { address, port }, { signal: idle.signal });
-  if (result === -EINTR) throw new Failure(`cannot connect to ${hostPort(address, port)}: no answer in time`);
+async function connectTo(
+  sys: Sys,
+  peer: Peer,
+  { verbose }: NcSettings,
+  { signal }: IdleTimer,
+): Promise<number> {
+  const { hostname, port } = peer;
+  try {
+    const { fd, remote } = await dial(sys, peer, { signal });
+    const address = sys.context.tcp.ip.textOf(remote.address);
+    const whole = address === hostname ? address : `${hostname} (${address})`;
+    if (verbose) say(`Connection to ${whole} ${port} port [tcp] succeeded!`);
+    return fd;
+  } catch (error) {
+    const where = hostPort(hostname, port);
+    if (signal.aborted) throw new Failure(`cannot connect to ${where}: no answer in time`);
+    if (!(error instanceof ConnectError)) throw error;
+    throw new Failure(`cannot connect to ${where}: ${whyNotConnected(error)}`);
+  }
+}
+
+/** A UDP socket that sends to the peer and hears no other. */
+async function connectUdp(sys: Sys, { peer, port, verbose }: NcSettings): Promise<number> {
+  const address = peer ?? '';
+  const fd = openSocketTo(sys, address, SOCK_DGRAM);
+  const result = await sys.wait.connect(fd, { address, port });
   if (result < 0) throw new Failure(`cannot connect to ${hostPort(address, port)}: ${strerror(result)}`);
-  if (verbose) say(`Connection to ${address} ${port} port [${settings.udp ? 'udp' : 'tcp'}] succeeded!`);
+  if (verbose) say(`Connection to ${address} ${port} port [udp] succeeded!`);
   return fd;
 }
 
@@ -122,7 +159,7 @@ async function receiveAll(sys: Sys, fd: number, user: UserStreams, idle: IdleTim
 
 async function runUdp(sys: Sys, settings: NcSettings, user: UserStreams, idle: IdleTimer): Promise<void> {
   const listens = settings.peer === null;
-  const fd = listens ? await firstPeer(sys, settings, user) : await connect(sys, settings, idle);
+  const fd = listens ? await firstPeer(sys, settings, user) : await connectUdp(sys, settings);
   idle.touch();
   const sending = sendDatagrams(sys, fd, user, idle).then(() => {
     if (!listens && settings.waitSeconds === null) idle.limit(UDP_WAIT);

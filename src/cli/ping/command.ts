@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { PingOptions } from '../../tools/ping.ts';
-import { AF_INET } from '../../wire/address.ts';
+import { type AddressFamily, AF_INET } from '../../wire/address.ts';
 import { EXIT_USAGE, Failure, SilentExit } from '../failure.ts';
 import { parseHost, parseInteger } from '../host/arguments.ts';
-import { addFamilyOptions, type FamilyOptions, familyOf } from '../host/family.ts';
+import { addFamilyOptions, type FamilyOptions, familyOf, familyOfAddress } from '../host/family.ts';
 import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { parseMicroseconds } from '../units.ts';
@@ -49,7 +49,7 @@ function describe(command: Command): Command {
       'Sends ICMP echo requests and prints what comes back, in the lines of iputils. It goes on until Ctrl-C, which ' +
         'prints the statistics, or for as many as -c says.',
     )
-    .argument('<host>', 'an IP address', parseHost)
+    .argument('<host>', 'an IP address or a name', parseHost)
     .option('-c, --count <number>', 'end after so many answers', parseInteger(1, COUNT_MAX))
     .option('-i, --interval <seconds>', 'between two requests (default: 1)', parseSeconds)
     .option('-s, --size <bytes>', 'data in a request (default: 56)', parseInteger(0, SIZE_MAX_V6))
@@ -78,9 +78,10 @@ Examples:
   $ sudo npx ethertype ${name} -c 3 -s 4000 ${host} --trace packets
   $ sudo npx ethertype ${name} -f -c 1000 -q ${host}
   $ sudo npx ethertype ${name} fe80::1%eth0 --interface eth0 --slaac
+  $ sudo npx ethertype ${name} www.example.test --dns 10.65.0.1
 
-Exit status: 0 when there was an answer, 1 when there was none, 2 for a wrong command line or a request that
-cannot be sent.`,
+Exit status: 0 when there was an answer, 1 when there was none, 2 for a wrong command line, a name that is not
+found or a request that cannot be sent.`,
     );
 }
 
@@ -91,14 +92,21 @@ function parseSeconds(text: string): number {
 }
 
 async function ping(target: string, options: PingCommandOptions): Promise<void> {
-  const most = familyOf(target, options) === AF_INET ? SIZE_MAX_V4 : SIZE_MAX_V6;
-  if ((options.size ?? 0) > most)
-    throw new Failure(`--size ${options.size} is more than a packet holds: ${most} bytes`, EXIT_USAGE);
-  const status = await withHost(options, { name: 'ping', lastWords: true }, async host => {
+  const family = familyOf(target, options);
+  if (family !== null) checkSize(options, family);
+  const setup = { name: 'ping', lastWords: true, notFound: EXIT_USAGE };
+  const status = await withHost(options, setup, async host => {
     const { runPing } = await import('./ping.ts');
-    return runPing(host, await host.lookup(target), settingsOf(options), options.quiet === true);
+    const address = await host.lookup(target, family);
+    checkSize(options, familyOfAddress(address));
+    return runPing(host, { target, address }, settingsOf(options), options.quiet === true);
   });
   if (status !== 0) throw new SilentExit(status);
+}
+
+function checkSize({ size = 0 }: PingCommandOptions, family: AddressFamily): void {
+  const most = family === AF_INET ? SIZE_MAX_V4 : SIZE_MAX_V6;
+  if (size > most) throw new Failure(`--size ${size} is more than a packet holds: ${most} bytes`, EXIT_USAGE);
 }
 
 function settingsOf(options: PingCommandOptions): PingOptions {

@@ -10,26 +10,29 @@ import { print, say } from '../output.ts';
 /** The exit status of a ping that nobody answered. */
 const EXIT_NO_ANSWER = 1;
 
-/** Pings until it is done or the host's signal aborts, and prints what there is to say. Resolves to the exit status. */
+/**
+ * Pings `address` until it is done or the host's signal aborts, and prints what there is to say of `target`, which stands
+ * for it. Resolves to the exit status.
+ */
 export async function runPing(
   host: Pick<CommandHost, 'stack' | 'signal'>,
-  target: string,
+  { target, address }: { readonly target: string; readonly address: string },
   options: PingOptions,
   quiet: boolean,
 ): Promise<number> {
-  const run = open(host.stack, target, options);
+  const run = open(host.stack, target, address, options);
   host.signal.addEventListener('abort', () => run.stop(), { once: true });
   if (host.signal.aborted) run.stop();
-  print(`${formatPingHeading(run)}\n`);
+  print(`${formatPingHeading({ destination: target, address: run.address, size: run.size })}\n`);
   await show(run, options.flood === true, quiet);
   const gaps = options.flood === true || options.intervalUs === 0;
   print(`\n${formatPingStatistics(target, run.statistics, gaps)}`);
   return run.statistics.received > 0 ? 0 : EXIT_NO_ANSWER;
 }
 
-function open(stack: Stack, target: string, options: PingOptions): Ping {
+function open(stack: Stack, target: string, address: string, options: PingOptions): Ping {
   try {
-    return ping(stack, target, options);
+    return ping(stack, address, options);
   } catch (error) {
     if (!(error instanceof SocketError)) throw error;
     throw new Failure(`cannot ping ${target}: ${error.syscall}: ${strerror(error.errno)}`, EXIT_USAGE);

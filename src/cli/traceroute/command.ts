@@ -3,7 +3,7 @@ import type { TracerouteOptions } from '../../tools/traceroute.ts';
 import { type AddressFamily, AF_INET, AF_INET6 } from '../../wire/address.ts';
 import { EXIT_USAGE, Failure } from '../failure.ts';
 import { parseHost, parseInteger, parsePort } from '../host/arguments.ts';
-import { addFamilyOptions, type FamilyOptions, familyOf } from '../host/family.ts';
+import { addFamilyOptions, type FamilyOptions, familyOf, familyOfAddress } from '../host/family.ts';
 import { addHostOptions, type HostOptions } from '../host/options.ts';
 import { withHost } from '../host/with-host.ts';
 import { parseMicroseconds } from '../units.ts';
@@ -59,7 +59,7 @@ function describe(command: Command): Command {
         "the lines of Linux's traceroute. !N, !H, !P: network, host, protocol unreachable; !X: prohibited; " +
         '!F-MTU: too big; *: no answer.',
     )
-    .argument('<host>', 'an IP address', parseHost)
+    .argument('<host>', 'an IP address or a name', parseHost)
     .argument(
       '[bytes]',
       'of a probe, with its headers (default: 60, over IPv6 80)',
@@ -78,7 +78,7 @@ function describe(command: Command): Command {
     .option('-N, --sim-queries <number>', 'probes under way at once', parseInteger(1, SIMULTANEOUS_MAX), 16)
     .option('-F, --dont-fragment', 'routers must not cut the probes')
     .option('-t, --tos <number>', 'the type-of-service byte', parseInteger(0, 255))
-    .option('-n, --numeric', 'each address once (names are not looked up anyway)');
+    .option('-n, --numeric', 'addresses alone: their names are not looked up');
   return addHostOptions(command, '--quiet')
     .helpOption('-h, --help', 'print this help')
     .allowExcessArguments(false)
@@ -117,9 +117,8 @@ async function traceroute(
   if (firstHop > maxHops) {
     throw new Failure(`--first-hop ${firstHop} is behind --max-hops ${maxHops}`, EXIT_USAGE);
   }
-  const least = SIZE_MIN[familyOf(target, options)];
-  if (size !== undefined && size < least)
-    throw new Failure(`${size} bytes are less than the headers: ${least}`, EXIT_USAGE);
+  const family = familyOf(target, options);
+  if (family !== null) checkSize(size, family);
   const settings: TracerouteOptions = {
     ...wait,
     firstHop,
@@ -133,6 +132,14 @@ async function traceroute(
   };
   await withHost(options, { name: 'traceroute' }, async host => {
     const { runTraceroute } = await import('./traceroute.ts');
-    await runTraceroute(host.stack, await host.lookup(target), settings, options.numeric === true);
+    const address = await host.lookup(target, family);
+    checkSize(size, familyOfAddress(address));
+    await runTraceroute(host.stack, { target, address }, settings, options.numeric === true);
   });
+}
+
+function checkSize(size: number | undefined, family: AddressFamily): void {
+  const least = SIZE_MIN[family];
+  if (size !== undefined && size < least)
+    throw new Failure(`${size} bytes are less than the headers: ${least}`, EXIT_USAGE);
 }
