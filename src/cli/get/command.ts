@@ -52,9 +52,9 @@ Examples:
   $ sudo npx ethertype get http://www.example.test/ --dns 10.65.0.1
 
 Exit status, as curl's: 0 when all went well, 1 when it is no http URL or there is no device, 2 for a wrong
-command line, 3 when it is no URL, 6 for a name that is not found, 7 when there was no connection, 8 when the answer was not
-HTTP, 18 when it was cut short, 22 for an error with --fail, 23 when it could not be written, 28 when it took
-too long, 52 for no answer, 55 and 56 when sending and receiving failed.`,
+command line, 3 when it is no URL, 6 for a name that is not found, 7 when there was no connection, 8 when the
+answer was not HTTP, 18 when it was cut short, 22 for an error with --fail, 23 when it could not be written, 28
+when it took too long, 52 for no answer, 55 and 56 when sending and receiving failed.`,
     )
     .action(get);
 }

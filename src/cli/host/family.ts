@@ -21,7 +21,8 @@ export function addFamilyOptions(command: Command): Command {
 }
 
 /**
- * The family of a host argument; null for a name that may be of either. Throws a Failure when another one was asked for.
+ * The family of a host argument; null for a name that may be of either. Throws a Failure when another one was asked
+ * for.
  */
 export function familyOf(host: string, { ipv4, ipv6 }: FamilyOptions): AddressFamily | null {
   const wanted = ipv6 === true ? AF_INET6 : ipv4 === true ? AF_INET : null;
