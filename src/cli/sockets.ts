@@ -11,8 +11,8 @@ import { AF_INET, AF_INET6 } from '../wire/address.ts';
 import { check } from './check.ts';
 
 /** A socket of a type (SOCK_*) that can be connected to an address, which is text. Throws a Failure. */
-export function openSocketTo(sys: Sys, address: string, type: number): number {
-  return check('socket', sys.socket(address.includes(':') ? AF_INET6 : AF_INET, type, 0));
+export function openSocketTo(sys: Sys, address: string, type: number, protocol = 0): number {
+  return check('socket', sys.socket(address.includes(':') ? AF_INET6 : AF_INET, type, protocol));
 }
 
 /** Where the sockets of `bindSocket` are bound: every address of the host. */

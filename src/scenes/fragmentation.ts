@@ -94,6 +94,6 @@ export const fragmentation: Scene = {
   },
 };
 
-function isFragment({ ip }: SeenPacket): boolean {
-  return ip !== null && (ip.moreFragments || ip.fragmentOffset > 0);
+function isFragment({ fragment }: SeenPacket): boolean {
+  return fragment !== null;
 }

@@ -105,7 +105,7 @@ function formatEvent(event: TraceEvent, context: LadderContext): string[] {
 /** A line of tcpdump without its time, addresses, window (unless it is closed) and options (but for SACK). */
 function shorten(line: string): string {
   return line
-    .replace(/^\S+ (?:IP \S+ > \S+: |ARP, )?/, '')
+    .replace(/^\S+ (?:IP6? \S+ > \S+: |ARP, )?/, '')
     .replace(/, win [1-9]\d*/, '')
     .replace(/, options \[.*?(?:sack \d (\{.*\}))?\]/, (_, sack?: string) => (sack ? `, sack ${sack}` : ''))
     .replace(/: HTTP.*$/, '');
@@ -113,8 +113,10 @@ function shorten(line: string): string {
 
 /** The left party's port in a line of tcpdump, ':35766 '; '' when it has none. */
 function portOf(line: string, fromLeft: boolean): string {
-  const addresses = /IP (?:\d+\.){4}(\d+) > (?:\d+\.){4}(\d+): /.exec(line);
-  return addresses === null ? '' : `:${addresses[fromLeft ? 1 : 2]} `;
+  const addresses = /IP (?:\d+\.){4}(\d+) > (?:\d+\.){4}(\d+): |IP6 \S+\.(\d+) > \S+\.(\d+): /.exec(line);
+  if (addresses === null) return '';
+  const [, source4, destination4, source6, destination6] = addresses;
+  return `:${fromLeft ? (source4 ?? source6) : (destination4 ?? destination6)} `;
 }
 
 function formatArrow(text: string, toTheRight: boolean): string {
@@ -149,13 +151,19 @@ function formatFault({ fault, length }: FaultEvent): string {
 const QUEUES: { readonly [queue: string]: string } = {
   syn: 'SYN queue',
   accept: 'accept queue',
-  neighbor: 'waiting for ARP',
 };
 
 /** What strace prints for a buffer that nothing was written to. */
 const NOWHERE = /0x7ffd0+/;
 /** An address of a call as strace prints it, with its length. */
 const ADDRESS = /\{sa_family=AF_INET, sin_port=htons\((\d+)\), sin_addr=inet_addr\("([\d.]+)"\)\}, \[?16\]?/;
+const ADDRESS6 =
+  /\{sa_family=AF_INET6, sin6_port=htons\((\d+)\), [^"]*"([^"]*)", &sin6_addr\), sin6_scope_id=\w+[^}]*\}, \[?28\]?/;
+
+/** How the hardware address of a neighbour is found. */
+function asked(address: string): string {
+  return address.includes(':') ? 'NDP' : 'ARP';
+}
 
 function formatCell(event: TraceEvent): string | null {
   switch (event.type) {
@@ -164,12 +172,13 @@ function formatCell(event: TraceEvent): string | null {
     case 'neighbor':
       return `${event.address}: ${event.from} -> ${event.to}${event.mac === '' ? '' : ` ${event.mac}`}`;
     case 'queue': {
-      const name = QUEUES[event.queue];
+      const name = event.queue === 'neighbor' ? `waiting for ${asked(event.owner)}` : QUEUES[event.queue];
       return name === undefined ? null : `${name}: ${event.length} of at most ${event.limit}`;
     }
     case 'call':
       return formatStrace(event, { stringLimit: 16, column: 0 })
         .replace(ADDRESS, '$2:$1')
+        .replace(ADDRESS6, '[$2]:$1')
         .replace(NOWHERE, 'buf');
     case 'drop':
       return `dropped: ${event.reason}`;

@@ -74,6 +74,39 @@ test('without wrapping, every call is a line of strace and they come in order', 
   }
 });
 
+test('--ipv6 shows the same over IPv6', () => {
+  const ran = ethertype('walk', '--ipv6');
+  assert.equal(ran.err, '');
+  assert.equal(ran.status, 0);
+  for (const line of ran.out.split('\n')) assert.ok(line.length <= 100, line);
+  let at = 0;
+  for (const what of [
+    'GET http://[fd00::2]:65500/ from',
+    '1. NDP',
+    'neighbor solicitation, who has fd00::2',
+    'waiting for NDP: 1',
+    'fd00::2: NONE -> INCOMPLETE',
+    'neighbor advertisement, tgt is fd00::2',
+    '2. The three-way handshake',
+    '- Flags [S], seq ',
+    'socket(AF_INET6, SOCK_STREAM, IPPROTO_TCP) = 5',
+    '*   Trying [fd00::2]:65500...',
+    '> Host: [fd00::2]:65500',
+    '< HTTP/1.1 200 OK',
+    '[fd00::1]:',
+    ' IP6 :: > ff02::1:ff00:1: ICMP6, neighbor solicitation, who has fd00::1, length 32',
+    'IP6 fd00::1.',
+    '5. The four-way close',
+    'Ip6.InReceives',
+    '0 timers left',
+  ]) {
+    const found = ran.out.indexOf(what, at);
+    assert.ok(found >= 0, `${what} is missing, or not in its place`);
+    at = found;
+  }
+  assert.doesNotMatch(ran.out, /waiting for ARP|IP 10\./);
+});
+
 test('--json prints events and nothing else, the same ones every time', () => {
   const { out, err, status } = ethertype('walk', '--json', '--seed', '7');
   assert.equal(err, '');

@@ -1,8 +1,10 @@
 import type { Played, Scene, Story } from '../../scenes/scene.ts';
-import type { TraceEvent } from '../../trace/events.ts';
+import type { PacketEvent, TraceEvent } from '../../trace/events.ts';
+import { parseFrame } from '../../trace/frame.ts';
 import { dumpPackets, formatLadder } from '../../view/ladder.ts';
 import { formatPlot } from '../../view/plot.ts';
 import { wrap } from '../../view/wrap.ts';
+import { MLD_DONE, MLD_REPORT, MLD2_REPORT } from '../../wire/icmp6.ts';
 
 const COLUMNS = 100;
 
@@ -48,16 +50,29 @@ function paragraph(text: string): string[] {
   return wrap(text, COLUMNS, '');
 }
 
-/** Behind the two addresses of an Ethernet frame, in hexadecimal. */
-const ETHERTYPE_ARP = '0806';
 const PREPARING: readonly string[] = ['socket', 'setsockopt', 'bind', 'getsockname'];
 
-/** Calls that only prepare, and ARP: in the events, but not worth a line. */
+/** Calls that only prepare, and how neighbours and routers are found: in the events, but not worth a line. */
+/** In front of what an Ethernet frame carries, in hexadecimal: the type is behind the two addresses. */
+const TYPE_AT = 2 * 12;
+const ETHERTYPE_ARP = '0806';
+const ETHERTYPE_IPV6 = '86dd';
+
+/** ARP, neighbour discovery, reports of groups. */
+function isAboutTheLink(event: PacketEvent): boolean {
+  if (event.data.startsWith(ETHERTYPE_ARP, TYPE_AT)) return true;
+  if (!event.data.startsWith(ETHERTYPE_IPV6, TYPE_AT)) return false;
+  const { ndp, icmp6 } = parseFrame(event);
+  return (
+    ndp !== null || icmp6?.type === MLD_REPORT || icmp6?.type === MLD_DONE || icmp6?.type === MLD2_REPORT
+  );
+}
+
 function isBackground(event: TraceEvent, { notes, showsArp = false }: Story): boolean {
   if (notes.has(event)) return false;
   if (event.type === 'call') return PREPARING.includes(event.name);
   if (showsArp) return false;
-  if (event.type === 'packet') return event.data.startsWith(ETHERTYPE_ARP, 2 * 12);
+  if (event.type === 'packet') return isAboutTheLink(event);
   return event.type === 'neighbor' || (event.type === 'queue' && event.queue === 'neighbor');
 }
 

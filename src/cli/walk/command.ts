@@ -8,10 +8,11 @@ import { pcapSink } from '../../view/pcap.ts';
 import { Failure, failureOf } from '../failure.ts';
 import { print } from '../output.ts';
 import { packagePath } from '../package.ts';
-import { CLIENT_NAME } from './addresses.ts';
+import { CLIENT_NAME, NETWORK4, NETWORK6 } from './addresses.ts';
 import { formatReport } from './report.ts';
 
 interface WalkOptions {
+  readonly ipv6?: true;
   readonly json?: true;
   readonly write?: string;
   readonly seed: number;
@@ -28,6 +29,7 @@ export function walkCommand(): Command {
         'network in virtual time: ARP, the three-way handshake, the socket calls, what curl -v and tcpdump ' +
         'print, the four-way close, TIME_WAIT.',
     )
+    .option('-6, --ipv6', 'over IPv6, with neighbour discovery instead of ARP')
     .option('--json', 'print the trace events as JSON lines instead, nothing else')
     .option('--write <file.pcap>', "also write the packets at the client's network card to a capture file")
     .option(
@@ -45,6 +47,7 @@ export function walkCommand(): Command {
       `
 Examples:
   $ ethertype walk
+  $ ethertype walk --ipv6
   $ ethertype walk --dir ./public
   $ ethertype walk --write walk.pcap && tcpdump -n -r walk.pcap
   $ ethertype walk --json | grep '"tcp:state"'`,
@@ -73,7 +76,7 @@ async function walk(options: WalkOptions): Promise<void> {
   const capture = options.write === undefined ? null : openCapture(options.write);
   // The stack is loaded only now, so that help and complaints come at once.
   const { runWalk } = await import('./run.ts');
-  const result = await runWalk(options.seed, files);
+  const result = await runWalk(options.ipv6 === true ? NETWORK6 : NETWORK4, options.seed, files);
   capture?.(result.events);
   if (options.json === true) print(result.events.map(event => `${JSON.stringify(event)}\n`).join(''));
   else

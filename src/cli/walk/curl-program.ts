@@ -4,9 +4,9 @@
  */
 import { EINPROGRESS } from '../../base/errno.ts';
 import { VERSION } from '../../base/version.ts';
+import { hostPort } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
 import {
-  AF_INET,
   F_GETFL,
   F_SETFL,
   IPPROTO_TCP,
@@ -26,6 +26,7 @@ import {
 import type { OptionValue } from '../../socket/options.ts';
 import { out, type Sockaddr } from '../../socket/sockaddr.ts';
 import { check } from '../check.ts';
+import { openSocketTo } from '../sockets.ts';
 
 /** Seconds of silence before a keepalive probe, and between probes: curl's defaults. */
 const KEEPALIVE_SECONDS = 60;
@@ -51,7 +52,7 @@ export async function runCurl(sys: Sys, target: Target, answered: () => void): P
   const local = out<Sockaddr>();
   check('getpeername', sys.getpeername(fd, peer));
   check('getsockname', sys.getsockname(fd, local));
-  const host = `${address}:${port}`;
+  const host = hostPort(address, port);
   const request = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: ethertype/${VERSION}\r\nAccept: */*\r\n\r\n`;
   check('sendto', sys.sendto(fd, new TextEncoder().encode(request), MSG_NOSIGNAL));
   await receiveAnswer(sys, fd);
@@ -60,7 +61,7 @@ export async function runCurl(sys: Sys, target: Target, answered: () => void): P
 }
 
 async function connect(sys: Sys, address: string, port: number): Promise<number> {
-  const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+  const fd = openSocketTo(sys, address, SOCK_STREAM, IPPROTO_TCP);
   check('setsockopt', sys.setsockopt(fd, SOL_TCP, TCP_NODELAY, 1));
   check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
   check('setsockopt', sys.setsockopt(fd, SOL_TCP, TCP_KEEPIDLE, KEEPALIVE_SECONDS));

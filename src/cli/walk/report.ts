@@ -1,6 +1,8 @@
+import { hostPort } from '../../socket/api/errors.ts';
 import { formatSockets } from '../../view/ss.ts';
 import { wrap } from '../../view/wrap.ts';
-import { CLIENT_ADDRESS, CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
+import { AF_INET } from '../../wire/address.ts';
+import { CLIENT_NAME, PATH, SERVER_NAME, SERVER_PORT } from './addresses.ts';
 import type { WalkResult } from './run.ts';
 import * as sections from './sections.ts';
 import { nextSection, summarySection } from './summary.ts';
@@ -15,18 +17,29 @@ export interface ReportOptions {
   readonly folder: string;
 }
 
+const ABOUT_ARP = [
+  'When their cable came up, both hosts announced their addresses (they ask for their own). A second',
+  'later connect() makes a SYN, but Ethernet needs a hardware address: the SYN waits while ARP asks.',
+];
+const ABOUT_NDP = [
+  'When their cable came up, both hosts asked whether anybody else has the addresses they mean to use:',
+  'the given one, and that of the link (fe80::). Nobody answered. Then connect() makes a SYN, but',
+  'Ethernet needs a hardware address: the SYN waits while the client asks the group of the address.',
+];
+
 /** The whole walk as text. */
 export function formatReport(result: WalkResult, options: ReportOptions): string {
-  const phases = sections.cutPhases(result.events);
+  const { network } = result;
+  const phases = sections.cutPhases(result.events, network);
+  const isV4 = network.family === AF_INET;
   const lines = [
-    `GET http://${SERVER_ADDRESS}:${SERVER_PORT}${PATH} from the application to the wire and back.`,
-    `Client ${CLIENT_ADDRESS}, server ${SERVER_ADDRESS}, a cable with 100 µs of delay, virtual time.`,
+    `GET http://${hostPort(network.server, SERVER_PORT)}${PATH} from the application to the wire and back.`,
+    `Client ${network.client}, server ${network.server}, a cable with 100 µs of delay, virtual time.`,
     `The server serves ${options.folder}`,
-    ...section('1. ARP: which hardware address has the server?', [
-      'When their cable came up, both hosts announced their addresses (they ask for their own). A second',
-      'later connect() makes a SYN, but Ethernet needs a hardware address: the SYN waits while ARP asks.',
+    ...section(`1. ${isV4 ? 'ARP' : 'NDP'}: which hardware address has the server?`, [
+      ...(isV4 ? ABOUT_ARP : ABOUT_NDP),
       '',
-      ...sections.arpSection(phases),
+      ...sections.neighborSection(phases),
     ]),
     ...section('2. The three-way handshake', [
       'Both state machines and both queues of the listener: the SYN queue holds half-open connections,',
@@ -65,7 +78,7 @@ export function formatReport(result: WalkResult, options: ReportOptions): string
       ...sections.closeSection(phases),
     ]),
     ...section('6. What is left', summarySection(result)),
-    ...section('What next', nextSection()),
+    ...section('What next', nextSection(network)),
   ];
   return `${lines.flatMap(line => wrap(line.replace('\t', '        '), options.columns)).join('\n')}\n`;
 }

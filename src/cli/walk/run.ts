@@ -1,24 +1,24 @@
 import type { FileStore } from '../../http/files.ts';
 import { turn } from '../../node/turn.ts';
 import { World } from '../../sim/world.ts';
+import type { Stack } from '../../stack/stack.ts';
 import type { TraceEvent } from '../../trace/events.ts';
 import { TraceLog } from '../../trace/sink.ts';
 import type { CounterGroups } from '../../view/netstat.ts';
 import type { SocketRow } from '../../view/ss.ts';
-import { CLIENT_NAME, PATH, SERVER_ADDRESS, SERVER_NAME, SERVER_PORT } from './addresses.ts';
+import { AF_INET } from '../../wire/address.ts';
+import { CLIENT_NAME, PATH, SERVER_NAME, SERVER_PORT, type WalkNetwork } from './addresses.ts';
 import { runCurl } from './curl-program.ts';
 import { startServer } from './server-program.ts';
 
 /** The cable between the hosts: 100 µs each way, so that the order of things can be told by their times. */
 const CABLE = { delayUs: 100 };
-/** How long the hosts are up before the client begins, in microseconds. */
-const BOOT_US = 1_000_000;
-const TARGET = { address: SERVER_ADDRESS, port: SERVER_PORT, path: PATH };
 /** TIME_WAIT is over long before; what is still armed then was forgotten. Microseconds. */
 const SETTLE_US = 600_000_000;
 
 /** What a walk left behind. */
 export interface WalkResult {
+  readonly network: WalkNetwork;
   readonly events: readonly TraceEvent[];
   readonly client: CounterGroups;
   readonly server: CounterGroups;
@@ -32,22 +32,23 @@ export interface WalkResult {
 }
 
 /** Takes one request from the application to the wire and back, on virtual time. */
-export async function runWalk(seed: number, files: FileStore): Promise<WalkResult> {
+export async function runWalk(network: WalkNetwork, seed: number, files: FileStore): Promise<WalkResult> {
+  const address = network.server;
   const log = new TraceLog();
   const world = new World({ seed, trace: log, turn });
   try {
     const client = world.host(CLIENT_NAME);
     const server = world.host(SERVER_NAME);
-    world.connect(client, server, CABLE);
+    connect(world, client, server, network);
     const startUs = world.nowUs;
-    const running = startServer(server.sys.as('httpd'), server.host.env, SERVER_ADDRESS, SERVER_PORT, files);
+    const running = startServer(server.sys.as('httpd'), server.host.env, address, SERVER_PORT, files);
     // Both hosts have just announced their addresses; what follows is of the request alone.
-    await world.runFor(BOOT_US);
+    await world.runFor(network.bootUs);
     let sockets: Pick<WalkResult, 'clientSockets' | 'serverSockets'> = {
       clientSockets: [],
       serverSockets: [],
     };
-    const request = runCurl(client.sys.as('curl', 5), TARGET, () => {
+    const request = runCurl(client.sys.as('curl', 5), { address, port: SERVER_PORT, path: PATH }, () => {
       sockets = { clientSockets: client.sockets(), serverSockets: server.sockets() };
     });
     await world.run(request);
@@ -57,6 +58,7 @@ export async function runWalk(seed: number, files: FileStore): Promise<WalkResul
     await world.run(running.finished);
     const { events } = log;
     return {
+      network,
       events,
       client: client.host.mib,
       server: server.host.mib,
@@ -67,4 +69,13 @@ export async function runWalk(seed: number, files: FileStore): Promise<WalkResul
   } finally {
     world.close();
   }
+}
+
+function connect(world: World, client: Stack, server: Stack, network: WalkNetwork): void {
+  if (network.family === AF_INET) world.connect(client, server, CABLE);
+  else
+    world.connect(client, server, {
+      ...CABLE,
+      addresses6: [`${network.client}/64`, `${network.server}/64`],
+    });
 }

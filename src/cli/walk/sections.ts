@@ -2,31 +2,36 @@
  * The parts of the walk, each made from the trace events alone.
  * @module
  */
+import { hostPort } from '../../socket/api/errors.ts';
 import type { CallEvent, TraceEvent } from '../../trace/events.ts';
-import { parseFrame } from '../../trace/frame.ts';
+import { type Frame, parseFrame } from '../../trace/frame.ts';
 import { formatCurl } from '../../view/curl.ts';
 import { dumpPackets, formatLadder, type LadderContext } from '../../view/ladder.ts';
 import { formatStrace } from '../../view/strace.ts';
 import { tcpdumpView } from '../../view/tcpdump.ts';
-import { CLIENT_ADDRESS, CLIENT_NAME, SERVER_ADDRESS, type SERVER_NAME, SERVER_PORT } from './addresses.ts';
+import { AF_INET } from '../../wire/address.ts';
+import { ND_NEIGHBOR_ADVERT, ND_NEIGHBOR_SOLICIT } from '../../wire/icmp6.ts';
+import { CLIENT_NAME, type SERVER_NAME, SERVER_PORT, type WalkNetwork } from './addresses.ts';
 import { streamText } from './packets.ts';
 
 /** What was seen, cut into the phases of a connection. */
 export interface Phases extends LadderContext {
+  readonly network: WalkNetwork;
   readonly all: readonly TraceEvent[];
-  readonly arp: readonly TraceEvent[];
+  /** How the hosts find each other's hardware address. */
+  readonly neighbor: readonly TraceEvent[];
   readonly open: readonly TraceEvent[];
   readonly close: readonly TraceEvent[];
 }
 
-/** Cuts the events: what belongs to ARP, to the handshake, and to the close. */
-export function cutPhases(all: readonly TraceEvent[]): Phases {
+/** Cuts the events: what belongs to ARP or neighbour discovery, to the handshake, and to the close. */
+export function cutPhases(all: readonly TraceEvent[], network: WalkNetwork): Phases {
   const closing = all.findIndex(event => event.type === 'tcp:state' && event.to === 'FIN_WAIT_1');
   const beforeClose = closing < 0 ? all : all.slice(0, closing);
-  const isArp = (event: TraceEvent): boolean =>
+  const isNeighbor = (event: TraceEvent): boolean =>
     event.type === 'neighbor' ||
     (event.type === 'queue' && event.queue === 'neighbor') ||
-    (event.type === 'packet' && parseFrame(event).arp !== null);
+    (event.type === 'packet' && isQuestionOrAnswer(network, parseFrame(event)));
   const isTcp = (event: TraceEvent): boolean =>
     (event.type === 'tcp:state' && !(event.from === 'LISTEN' && event.to === 'CLOSED')) ||
     (event.type === 'queue' && (event.queue === 'syn' || event.queue === 'accept')) ||
@@ -39,20 +44,27 @@ export function cutPhases(all: readonly TraceEvent[]): Phases {
     .slice(handshake.length)
     .filter(event => event.type === 'queue' || event.type === 'tcp:state');
   return {
+    network,
     startUs: all[0]?.atUs ?? 0,
     dumped: dumpPackets(all),
     isLeft: event => event.host === CLIENT_NAME,
     all,
-    arp: beforeClose.filter(isArp),
+    neighbor: beforeClose.filter(isNeighbor),
     open: [...handshake, ...late],
     close: closing < 0 ? [] : all.slice(closing).filter(isTcp),
   };
 }
 
+/** Who has which hardware address? */
+function isQuestionOrAnswer({ family }: WalkNetwork, { arp, ndp }: Frame): boolean {
+  if (family === AF_INET) return arp !== null;
+  return ndp?.type === ND_NEIGHBOR_SOLICIT || ndp?.type === ND_NEIGHBOR_ADVERT;
+}
+
 /** How the client learns the server's hardware address. */
-export function arpSection(phases: Phases): string[] {
-  const heading = [`client ${CLIENT_ADDRESS}`, `server ${SERVER_ADDRESS}`] as const;
-  return formatLadder(phases.arp, phases, heading);
+export function neighborSection(phases: Phases): string[] {
+  const { client, server } = phases.network;
+  return formatLadder(phases.neighbor, phases, [`client ${client}`, `server ${server}`]);
 }
 
 /** The handshake: both state machines, both queues of the listener, the segments. */
@@ -68,8 +80,9 @@ export function closeSection(phases: Phases): string[] {
 /** Both ends, with their ports. */
 function endpoints(phases: Phases): [string, string] {
   const state = phases.all.find(event => event.type === 'tcp:state' && event.host === CLIENT_NAME);
-  const local = state?.type === 'tcp:state' ? state.local : CLIENT_ADDRESS;
-  return [`client ${local}`, `server ${SERVER_ADDRESS}:${SERVER_PORT}`];
+  const { client, server } = phases.network;
+  const local = state?.type === 'tcp:state' ? state.local : client;
+  return [`client ${local}`, `server ${hostPort(server, SERVER_PORT)}`];
 }
 
 /** The calls of one host, as strace prints them. */
@@ -85,8 +98,8 @@ export function curlSection(phases: Phases): string[] {
   const answer = streamText(phases.all, CLIENT_NAME, 'in');
   const end = answer.indexOf('\r\n\r\n') + 4;
   const lines = formatCurl({
-    hostname: SERVER_ADDRESS,
-    address: SERVER_ADDRESS,
+    hostname: phases.network.server,
+    address: phases.network.server,
     port: SERVER_PORT,
     request,
     responses: [answer.slice(0, end)],

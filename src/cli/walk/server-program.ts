@@ -7,9 +7,11 @@ import { acceptedStreams } from '../../http/fd-stream.ts';
 import type { FileStore } from '../../http/files.ts';
 import { serveHttp } from '../../http/server.ts';
 import { serveFiles } from '../../http/static.ts';
+import { hostPort } from '../../socket/api/errors.ts';
 import type { Sys } from '../../socket/calls.ts';
-import { AF_INET, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../socket/constants.ts';
+import { IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../../socket/constants.ts';
 import { check } from '../check.ts';
+import { openSocketTo } from '../sockets.ts';
 
 /** nginx's backlog. */
 const BACKLOG = 511;
@@ -29,9 +31,9 @@ export function startServer(
   port: number,
   files: FileStore,
 ): RunningServer {
-  const fd = check('socket', sys.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+  const fd = openSocketTo(sys, address, SOCK_STREAM, IPPROTO_TCP);
   check('setsockopt', sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
-  check(`cannot listen on ${address}:${port}: bind`, sys.bind(fd, { address, port }));
+  check(`cannot listen on ${hostPort(address, port)}: bind`, sys.bind(fd, { address, port }));
   check('listen', sys.listen(fd, BACKLOG));
   const stop = new AbortController();
   const finished = serveHttp(acceptedStreams(sys, fd, stop.signal), serveFiles(files), { env }).finally(() =>
