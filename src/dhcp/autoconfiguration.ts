@@ -2,11 +2,12 @@
  * The interfaces of one host that configure themselves.
  * @module
  */
-import { EEXIST } from '../base/errno.ts';
+import { EEXIST, EINVAL } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import type { Netif } from '../net/netif.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
+import type { IpAddress } from '../wire/address.ts';
 import { InformationRequest } from './information-request.ts';
 import { type DhcpClientOptions, Ipv4Configuration, type Ipv4Settings } from './ipv4-configuration.ts';
 
@@ -44,9 +45,10 @@ export class Autoconfiguration {
     return result;
   }
 
-  /** Has an interface pick a link-local address, without asking for another one. 0 or -EEXIST. */
+  /** Has an interface pick a link-local address, without asking for another one. 0, -EEXIST, -EINVAL (no Ethernet). */
   startLinkLocal(netif: Netif): number {
     if (this.ipv4.has(netif)) return -EEXIST;
+    if (!netif.needsNeighbor) return -EINVAL;
     this.add(netif, {}).linkLocal.start();
     return 0;
   }
@@ -54,6 +56,12 @@ export class Autoconfiguration {
   /** What an interface does; null for one that was configured by hand. */
   of(netif: Netif): Ipv4Configuration | null {
     return this.ipv4.get(netif) ?? null;
+  }
+
+  /** Until when a server has granted an address to an interface, in microseconds; Infinity when none has. */
+  leaseEndUs(netif: Netif, address: IpAddress): number {
+    const lease = this.of(netif)?.client.lease;
+    return lease?.address.equals(address) === true ? lease.expiresUs : Number.POSITIVE_INFINITY;
   }
 
   /** What the interfaces that configure themselves have now; null while one of them has nothing. */

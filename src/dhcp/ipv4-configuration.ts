@@ -4,6 +4,8 @@
  */
 import { EADDRINUSE, EINVAL } from '../base/errno.ts';
 import type { Host } from '../core/host.ts';
+import { IPPROTO_UDP } from '../core/network.ts';
+import type { Packet } from '../core/packet.ts';
 import { Alarm } from '../core/timers.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import type { Netif } from '../net/netif.ts';
@@ -18,7 +20,7 @@ import {
   parseDhcp,
 } from '../wire/dhcp.ts';
 import { macFromParts } from '../wire/ethernet.ts';
-import { udpDestinationPort } from '../wire/udp.ts';
+import { UDP_HEADER_LENGTH, udpDestinationPort } from '../wire/udp.ts';
 import { DhcpClient, type DhcpClientPort } from './client.ts';
 import type { DhcpLease } from './lease.ts';
 import { LeaseUser } from './lease-user.ts';
@@ -58,6 +60,8 @@ export interface Ipv4Settings {
 /** The default of `linkLocalAfter`. */
 export const LINK_LOCAL_AFTER_SECONDS = 60;
 const LINK_LOCAL_PREFIX = 16;
+/** States in which answers may come to an address that is not ours yet. */
+const WITHOUT_ADDRESS: ReadonlySet<DhcpState> = new Set(['SELECTING', 'REQUESTING', 'REBOOTING']);
 /** The type of hardware address that a client id begins with. */
 const HTYPE_ETHERNET = 1;
 
@@ -106,8 +110,6 @@ export class Ipv4Configuration implements DhcpClientPort {
     if (last !== null && last.family !== AF_INET) return -EINVAL;
     if (this.service.open(ANY_V4, DHCP_CLIENT_PORT, netif.index) < 0) return -EADDRINUSE;
     this.usesDhcp = true;
-    netif.claims = packet =>
-      packet.protocol === 17 && udpDestinationPort(packet.view, packet.l4) === DHCP_CLIENT_PORT;
     this.awaitLease();
     this.client.start(last);
     return 0;
@@ -145,7 +147,6 @@ export class Ipv4Configuration implements DhcpClientPort {
     this.host.timers.delete(this.fallback);
     if (this.usesDhcp) this.service.close();
     this.usesDhcp = false;
-    this.netif.claims = null;
   }
 
   /** Whoever has no lease for a while takes a link-local address. */
@@ -189,7 +190,14 @@ export class Ipv4Configuration implements DhcpClientPort {
     this.awaitLease();
   }
 
-  changed(_state: DhcpState): void {
+  changed(state: DhcpState): void {
+    this.netif.claims = WITHOUT_ADDRESS.has(state) ? isForClient : null;
     this.onChange();
   }
+}
+
+/** Whether a packet is for the client port, whoever it is for. */
+function isForClient({ protocol, view, l4, end }: Packet): boolean {
+  const isWhole = protocol === IPPROTO_UDP && end - l4 >= UDP_HEADER_LENGTH;
+  return isWhole && udpDestinationPort(view, l4) === DHCP_CLIENT_PORT;
 }

@@ -74,9 +74,15 @@ export function dhcpServerPlan(netif: Netif, options: DhcpServerOptions, forward
   const { pool = [String(network), String(own.broadcast ?? IpAddress.v4(server.w3 | ~mask))] } = options;
   const [first, last] = [within(pool[0]).w3 >>> 0, within(pool[1]).w3 >>> 0];
   if (first > last) throw new RangeError(`the pool ends before it begins: ${pool[0]} to ${pool[1]}`);
-  const fixed = Object.entries(options.fixed ?? {}).map(
-    ([mac, address]) => [macText(mac), within(address)] as const,
-  );
+  const kept = (text: string): IpAddress => {
+    const address = within(text);
+    if ([server, network, own.broadcast].some(other => other?.equals(address) === true))
+      throw new RangeError(
+        `${text} is no client's: it is the server's, or names the network or everyone in it`,
+      );
+    return address;
+  };
+  const fixed = Object.entries(options.fixed ?? {}).map(([mac, text]) => [macText(mac), kept(text)] as const);
   const { leaseSeconds = LEASE_SECONDS, leasesMax: limit = LEASES_MAX, authoritative = true } = options;
   const { renewSeconds = Math.floor(leaseSeconds / 2), rebindSeconds = Math.floor((leaseSeconds * 7) / 8) } =
     options;

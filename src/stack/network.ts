@@ -66,8 +66,11 @@ export interface NeighborRow {
   readonly state: Neighbor['state'];
 }
 
+/** Until when an address was granted to an interface by a server, in microseconds; Infinity when it was not. */
+export type LeaseEnd = (netif: Netif, address: IpAddress) => number;
+
 /** Every interface, 'lo' first. `nowUs` in microseconds, as all times of the host. */
-export function interfaceRows(ip: IpLayer, nowUs: number): InterfaceRow[] {
+export function interfaceRows(ip: IpLayer, leaseEnd: LeaseEnd, nowUs: number): InterfaceRow[] {
   return ip.netifs.map(netif => {
     const { index, name, link, isLoopback, up, hasCarrier, mtu, addresses } = netif;
     const state = isLoopback ? 'UNKNOWN' : up && hasCarrier ? 'UP' : 'DOWN';
@@ -79,7 +82,10 @@ export function interfaceRows(ip: IpLayer, nowUs: number): InterfaceRow[] {
       state,
       kind: isLoopback ? 'loopback' : link.mac === null ? 'none' : 'ether',
       mac: isLoopback || link.mac === null ? '' : formatMac(link.mac),
-      addresses: addresses.map(entry => addressRow(entry, isLoopback, nowUs)),
+      addresses: addresses.map(entry => {
+        if (entry instanceof Ipv6Address) return addressRow6(entry, nowUs);
+        return addressRow4(entry, isLoopback, leaseEnd(netif, entry.address), nowUs);
+      }),
     };
   });
 }
@@ -127,18 +133,32 @@ function flagsOf({ isLoopback, link, up, hasCarrier }: Netif): string[] {
   return [...missing, ...kind, ...(up ? ['UP'] : []), ...(up && hasCarrier ? ['LOWER_UP'] : [])];
 }
 
-function addressRow(entry: NetifAddress, isLoopback: boolean, nowUs: number): AddressRow {
+function addressRow4(entry: NetifAddress, isLoopback: boolean, untilUs: number, nowUs: number): AddressRow {
   const { address, prefixLength, broadcast } = entry;
-  const isV6 = entry instanceof Ipv6Address;
+  const seconds = secondsLeft(untilUs, nowUs);
   return {
-    family: familyOf(address),
-    address: String(address.withZone(0)),
+    family: 4,
+    address: String(address),
     prefixLength,
     broadcast: broadcast === null || isLoopback ? '' : String(broadcast),
     scope: scopeOf(address),
-    flags: isV6 ? addressFlags(entry, nowUs) : [],
-    validSeconds: isV6 ? secondsLeft(entry.validUntilUs, nowUs) : null,
-    preferredSeconds: isV6 ? secondsLeft(entry.preferredUntilUs, nowUs) : null,
+    flags: seconds === null ? [] : ['dynamic'],
+    validSeconds: seconds,
+    preferredSeconds: seconds,
+  };
+}
+
+function addressRow6(entry: Ipv6Address, nowUs: number): AddressRow {
+  const { address, prefixLength, validUntilUs, preferredUntilUs } = entry;
+  return {
+    family: 6,
+    address: String(address.withZone(0)),
+    prefixLength,
+    broadcast: '',
+    scope: scopeOf(address),
+    flags: addressFlags(entry, nowUs),
+    validSeconds: secondsLeft(validUntilUs, nowUs),
+    preferredSeconds: secondsLeft(preferredUntilUs, nowUs),
   };
 }
 

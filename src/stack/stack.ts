@@ -263,7 +263,8 @@ export class Stack {
 
   /** Every interface with its addresses, as `ip addr` lists them. */
   interfaces(): InterfaceRow[] {
-    return interfaceRows(this.ip, this.host.refreshNow());
+    const { ip, autoconfiguration: auto, host } = this;
+    return interfaceRows(ip, (netif, address) => auto.leaseEndUs(netif, address), host.refreshNow());
   }
 
   /** Every route, as `ip route` and `ip -6 route` list them. */

@@ -302,6 +302,9 @@ describe('the end', () => {
     const [settings] = await world.run(pc.configured());
     assert.equal(settings?.source, 'dhcp');
     assert.equal(`${settings?.netif} ${settings?.address}/${settings?.prefixLength}`, 'eth0 10.0.0.7/24');
+    const row = pc.interfaces()[1]?.addresses[0];
+    assert.deepEqual(row?.flags, ['dynamic']);
+    assert.ok(row.validSeconds !== null && row.validSeconds > 3590 && row.validSeconds < 3600);
     assert.deepEqual(await world.run(other.configured()), []);
     await assert.rejects(pc.configured({ signal: AbortSignal.abort(new Error('enough')) }), /enough/);
     endClean(world, pc, other);

@@ -101,6 +101,19 @@ describe('RENEWING, REBINDING, expiry (RFC 2131 section 4.4.5)', () => {
     endClean(world, pc, other);
   });
 
+  test('a server behind a router is asked by way of the router', () => {
+    const { world, pc, other, server, run, states } = clientAndServer({ probe: false });
+    other.ip.netif('lo')?.addAddress(ip('192.0.2.1'), 32);
+    const [routers, serverId] = [[ip('10.0.0.1')], ip('192.0.2.1')];
+    server.grant('10.0.0.7', { leaseTime: 100, routers, serverId });
+    run(1);
+    server.heard.length = 0;
+    states();
+    run(50);
+    assert.deepEqual([server.heard[0]?.to, states()], ['192.0.2.1', 'RENEWING BOUND']);
+    endClean(world, pc, other);
+  });
+
   test('in RENEWING nobody but its server is believed', () => {
     const { world, pc, other, server, run, client } = clientAndServer({ probe: false });
     server.grant('10.0.0.7', { leaseTime: 100 });

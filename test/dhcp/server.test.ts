@@ -347,6 +347,7 @@ describe('what clients are told', () => {
       [{ routes: [['10.1.0.0/33', '10.0.0.1']] }, /not a network: '10.1.0.0\/33'/],
       [{ fixed: { '02:0': '10.0.0.5' } }, /not a hardware address: '02:0'/],
       [{ fixed: { '02:00:00:00:00:01': '10.0.1.5' } }, /10.0.1.5 is not in/],
+      [{ fixed: { '02:00:00:00:00:01': '10.0.0.1' } }, /10.0.0.1 is no client's/],
       [{ leaseSeconds: 1 }, /a lease of 1 seconds/],
     ];
     for (const [options, message] of bad) assert.throws(() => host.dhcpServer('eth0', options), message);
