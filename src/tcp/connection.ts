@@ -190,9 +190,10 @@ export class TcpConnection extends Tcb {
 
   /** Linux's tcp_cleanup_rbuf: reading has made room, and more than a segment is not yet acknowledged. */
   private acknowledgeReading(): void {
-    if (this.state === 'CLOSED' || this.state === 'TIME_WAIT' || this.finReceived) return;
+    if (this.state === 'CLOSED' || this.state === 'TIME_WAIT') return;
     const owed = this.ackPending && seqDiff(this.rcvNxt, this.rcvWup) > this.rcvMss;
-    if (owed || windowUpdateDue(this)) sendAck(this);
+    // Behind the peer's FIN comes nothing that would need a window.
+    if (owed || (!this.finReceived && windowUpdateDue(this))) sendAck(this);
   }
 
   // --- CLOSE and ABORT ------------------------------------------------------------------------------------------

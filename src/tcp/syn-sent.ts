@@ -105,6 +105,8 @@ function takeSynAckText(tcb: Tcb, fastOpen: FastOpen, segment: Segment): void {
   if (!segment.has(FIN) || segment.dataLength !== seqDiff(tcb.rcvNxt, tcb.irs) - 1) return;
   receiveFin(tcb);
   changeState(tcb, 'receive FIN');
+  // Our answer will carry the ACK (Linux).
+  tcb.pingPong = true;
 }
 
 /** At once, or a little later with the data that is about to be written (as Linux). */
