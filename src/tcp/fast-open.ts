@@ -102,7 +102,6 @@ export function takeSynText(tcb: Tcb, segment: Segment): boolean {
   if (length === 0 || text !== tcb.rcvNxt) return false;
   tcb.receiveQueue.append(segment.bytes, start, start + length);
   tcb.rcvNxt = (text + length) | 0;
-  tcb.rcvWup = tcb.rcvNxt;
   tcb.bytesReceived += length;
   tcb.dataSegsIn++;
   tcb.output.ready(POLLIN);
