@@ -30,7 +30,7 @@ export async function judge(path: string, text: string, options: JudgeOptions): 
   const { house = false } = options;
   let family = options.family ?? 'ipv4';
   try {
-    const script: Script = parseScript(path, text, { family, house, defines: defaultDefines(family) });
+    const script: Script = parseScript(path, text, { family, house, defines: defaultDefines });
     family = script.family;
     await runScript(script, options);
     return { result: 'pass', family, reason: '', details: [] };

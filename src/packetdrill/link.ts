@@ -8,6 +8,23 @@ export interface Sent {
   readonly bytes: Uint8Array;
 }
 
+const IPV6_HEADER = 40;
+const HOP_BY_HOP = 0;
+const ICMP6 = 58;
+
+/**
+ * Whether this is a message with which IPv6 keeps house on its link, which is no script's theme: neighbour and router
+ * discovery (RFC 4861), multicast listeners (RFC 2710, RFC 3810).
+ */
+function isAboutTheLink(bytes: Uint8Array): boolean {
+  if ((bytes[0] as number) >> 4 !== 6) return false;
+  const extended = bytes[6] === HOP_BY_HOP;
+  const at = IPV6_HEADER + (extended ? 8 * ((bytes[IPV6_HEADER + 1] as number) + 1) : 0);
+  if ((extended ? bytes[IPV6_HEADER] : bytes[6]) !== ICMP6) return false;
+  const type = bytes[at] as number;
+  return (type >= 130 && type <= 137) || type === 143;
+}
+
 /** A link with a script at its other end. What comes in may be longer than the MTU; what goes out may not. */
 export class ScriptLink implements Link {
   readonly medium = 'ip';
@@ -37,7 +54,7 @@ export class ScriptLink implements Link {
     packet.release();
     if (bytes.length > this.mtu)
       throw new Error(`the stack sent ${bytes.length} bytes over an MTU of ${this.mtu}`);
-    if (!this.dropsAll) this.sent.push({ atUs: this.nowUs(), bytes });
+    if (!this.dropsAll && !isAboutTheLink(bytes)) this.sent.push({ atUs: this.nowUs(), bytes });
     return true;
   }
 

@@ -11,17 +11,18 @@ export interface ParseOptions {
   readonly family?: Family;
   /** Whether the house's additions are understood (docs/SCRIPTS.md). Default false. */
   readonly house?: boolean;
-  /** Values for words of the script, as `--define` gives them. */
-  readonly defines?: ReadonlyMap<string, string>;
+  /** Values for words of a script of this family, as `--define` gives them. */
+  readonly defines?: (family: Family) => ReadonlyMap<string, string>;
 }
 
 /** Reads a script; throws ScriptSyntaxError with `path:line: what`, or UnsupportedError. */
 export function parseScript(path: string, text: string, options: ParseOptions = {}): Script {
   const house = options.house ?? false;
   const head = new Cursor(path, text);
-  const defines = new Map(options.defines);
-  const given = parseHeader(head, house, defines);
-  const family = familyOf(given.get('ip_version'), options.family ?? 'ipv4', head);
+  const own = new Map<string, string>();
+  const given = parseHeader(head, house, own);
+  const family = familyOf(given, options.family ?? 'ipv4', head);
+  const defines = new Map([...(options.defines?.(family) ?? []), ...own]);
   // Symbols have their value behind the head only, which defines them.
   const cursor = new Cursor(path, text.slice(0, head.at) + replaceDefined(text.slice(head.at), defines));
   cursor.at = head.at;
@@ -69,7 +70,11 @@ function optionValue(cursor: Cursor, restOfLine: boolean): string {
   return cursor.match(/\w+=(?:"(?:\\.|[^"])*"|`[^`]*`)|[^\s]+/y) ?? cursor.fail('value expected');
 }
 
-function familyOf(version: string | undefined, otherwise: Family, cursor: Cursor): Family {
+/** A script says its family by its name, or by the addresses that it has. */
+function familyOf(given: ReadonlyMap<string, string>, otherwise: Family, cursor: Cursor): Family {
+  const version = given.get('ip_version');
+  const address = given.get('local_ip') ?? given.get('remote_ip');
+  if (version === undefined && address !== undefined) return address.includes(':') ? 'ipv6' : 'ipv4';
   if (version === undefined) return otherwise;
   if (version === 'ipv4' || version === 'ipv6') return version;
   if (version === 'ipv4-mapped-ipv6') throw new UnsupportedError('IPv4-mapped IPv6 sockets');

@@ -8,8 +8,9 @@ import type { Seq } from '../base/seq.ts';
 import type { SipHash } from '../base/siphash.ts';
 import type { FiveTuple } from '../core/network.ts';
 
-/** The MSS values a cookie can hold. */
+/** The MSS values a cookie can hold, over IPv4 and over IPv6. */
 export const COOKIE_MSS: readonly number[] = [536, 1300, 1440, 1460];
+export const COOKIE_MSS_V6: readonly number[] = [1220, 1420, 1440, 8940];
 /** Minutes for which a cookie is good. */
 const COOKIE_MINUTES = 2;
 const MINUTE_US = 60e6;
@@ -28,8 +29,9 @@ export class SynCookies {
   /** The initial sequence number that stands for this SYN; `mss` is the peer's. */
   make(flow: FiveTuple, irs: Seq, mss: number, nowUs: number): Seq {
     const minute = Math.floor(nowUs / MINUTE_US);
-    let index = COOKIE_MSS.length - 1;
-    while (index > 0 && (COOKIE_MSS[index] as number) > mss) index--;
+    const table = tableOf(flow);
+    let index = table.length - 1;
+    while (index > 0 && (table[index] as number) > mss) index--;
     const base = hashFlow(this.first, flow, 0, 0) + irs + ((minute & 0xff) << 24);
     return (base + ((hashFlow(this.second, flow, minute, irs) + index) & LOW_24)) | 0;
   }
@@ -41,8 +43,12 @@ export class SynCookies {
     const age = ((now & 0xff) - (rest >>> 24)) & 0xff;
     if (age >= COOKIE_MINUTES) return 0;
     const index = ((rest & LOW_24) - hashFlow(this.second, flow, now - age, irs)) & LOW_24;
-    return COOKIE_MSS[index] ?? 0;
+    return tableOf(flow)[index] ?? 0;
   }
+}
+
+function tableOf({ remoteAddress }: FiveTuple): readonly number[] {
+  return remoteAddress.byteLength === 4 ? COOKIE_MSS : COOKIE_MSS_V6;
 }
 
 function hashFlow(hash: SipHash, flow: FiveTuple, minute: number, irs: Seq): number {

@@ -55,8 +55,10 @@ export type CaState = 'Open' | 'Disorder' | 'CWR' | 'Recovery' | 'Loss';
 
 /** The time-out that RFC 6298 section 2.1 starts from, in microseconds. */
 export const RTO_INITIAL_US = 1_000_000;
-/** The MSS to assume when the peer names none (RFC 9293 section 3.7.1, IPv4). */
+/** The MSS to assume when the peer names none, over IPv4 and over IPv6 (RFC 9293 section 3.7.1). */
 export const MSS_DEFAULT = 536;
+export const MSS_DEFAULT_V6 = 1220;
+const IPV6_HEADER_LENGTH = 40;
 
 /**
  * The transmission control block: all that is known of one connection, by its RFC 9293 section 3.3.1 names. It is data:
@@ -303,6 +305,7 @@ export abstract class Tcb implements Timer, CongestionState {
     this.smallSeq = iss;
     this.tsOffset = tsOffset;
     this.ipHeaderLength = ipHeaderLength;
+    if (ipHeaderLength === IPV6_HEADER_LENGTH) this.peerMss = MSS_DEFAULT_V6;
     this.sendQueue = new ByteQueue(context.blocks);
     this.receiveQueue = new ReceiveQueue(context.blocks);
     this.congestion = createCongestionControl(settings.congestion) ?? new Cubic();

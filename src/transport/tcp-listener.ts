@@ -16,7 +16,7 @@ import { type OutSegment, resetFor, Segment } from '../tcp/segment.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpCause } from '../tcp/state.ts';
 import { cookieTimestamp, NOTHING_KEPT, readCookieTimestamp } from '../tcp/syn-cookie.ts';
-import { MSS_DEFAULT } from '../tcp/tcb.ts';
+import { MSS_DEFAULT, MSS_DEFAULT_V6 } from '../tcp/tcb.ts';
 import { initialWindow, windowFromSpace } from '../tcp/window.ts';
 import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
 import { formatEndpoint, type IpAddress } from '../wire/address.ts';
@@ -130,7 +130,7 @@ export class TcpListenerEndpoint {
       this.overflow('TCP_LISTEN_OVERFLOW');
       return;
     }
-    const options = synOptions(segment, host.sysctl);
+    const options = synOptions(segment, remote, host.sysctl);
     if (cookie) {
       this.answerWithCookie(segment, options, local, remote, remotePort);
       return;
@@ -406,11 +406,12 @@ export class TcpListenerEndpoint {
 }
 
 /** What a SYN offers, within what we allow. */
-function synOptions(segment: Segment, sysctl: TcpLayer['host']['sysctl']): SynOptions {
+function synOptions(segment: Segment, remote: IpAddress, sysctl: TcpLayer['host']['sysctl']): SynOptions {
   const { options } = segment;
+  const unnamed = remote.byteLength === 4 ? MSS_DEFAULT : MSS_DEFAULT_V6;
   const timestamps = options.timestamps && sysctl.tcp_timestamps !== 0;
   return {
-    mss: options.mss > 0 ? Math.max(options.mss, sysctl.tcp_min_snd_mss) : MSS_DEFAULT,
+    mss: options.mss > 0 ? Math.max(options.mss, sysctl.tcp_min_snd_mss) : unnamed,
     windowScale: sysctl.tcp_window_scaling ? options.windowScale : -1,
     sack: options.sackPermitted && sysctl.tcp_sack,
     timestamps,

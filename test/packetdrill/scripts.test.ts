@@ -34,6 +34,7 @@ describe('own packetdrill scripts', () => {
       if (!path.endsWith('v6.pkt')) it('comes true', () => run('ipv4'));
       if (!path.endsWith('v6.pkt'))
         it('comes true with our sequence numbers across 2^32', () => run('ipv4', NEAR_THE_END));
+      if (!path.endsWith('v4.pkt')) it('comes true over IPv6', () => run('ipv6'));
     });
   }
 });
