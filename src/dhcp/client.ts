@@ -44,6 +44,7 @@ const PARAMETERS: Uint8Array = /* @__PURE__ */ Uint8Array.from(
       'classlessRoutes',
       'routers',
       'nameServers',
+      'hostName',
       'domainName',
       'searchList',
       'mtu',
@@ -230,7 +231,7 @@ export class DhcpClient {
     switch (this.state) {
       case 'INIT':
       case 'INIT_REBOOT':
-        this.server = null;
+        this.server = this.granted = null;
         this.xid = this.host.random32() >>> 0;
         this.beganUs = nowUs;
         this.wait(nowUs + this.delayUs);
@@ -275,8 +276,9 @@ export class DhcpClient {
         break;
       case 'REQUESTING':
       case 'REBOOTING':
-        if (this.attempts < REQUESTS_MAX) this.request();
-        else if (lease !== null && nowUs < lease.expiresUs) this.take('no answer, lease holds');
+        if (lease !== null && nowUs >= lease.expiresUs) this.fail('lease expires');
+        else if (this.attempts < REQUESTS_MAX) this.request();
+        else if (lease !== null) this.take('no answer, lease holds');
         else this.fail('no answer');
         break;
       case 'BOUND':
@@ -304,7 +306,8 @@ export class DhcpClient {
   private request(): void {
     const wanted = { requestedAddress: this.wanted ?? undefined, serverId: this.server ?? undefined };
     this.send(DHCP_REQUEST, this.asking(wanted));
-    this.wait(this.host.nowUs + this.backoffUs(this.attempts - 1));
+    const againUs = this.host.nowUs + this.backoffUs(this.attempts - 1);
+    this.wait(Math.min(againUs, this.lease?.expiresUs ?? Number.POSITIVE_INFINITY));
   }
 
   /** In RENEWING its server is asked for more time, in REBINDING every server (RFC 2131 section 4.4.5). */

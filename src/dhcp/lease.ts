@@ -13,6 +13,9 @@ export interface DhcpLease {
   readonly routes: readonly ClasslessRoute[];
   readonly nameServers: readonly IpAddress[];
   readonly searchDomains: readonly string[];
+  /** What the server calls this host, and the domain it is in; '' when it did not say. */
+  readonly hostName: string;
+  readonly domain: string;
   /** Of the interface, in bytes; 0 when the server did not say. */
   readonly mtu: number;
   /** Infinity for ever. */
@@ -35,7 +38,7 @@ const LEASE_MIN = 2 * RENEWAL_MIN;
  * must have.
  */
 export function leaseOf({ yiaddr, options }: DhcpMessage, requestedUs: number): DhcpLease | null {
-  const { serverId, leaseTime = 0, nameServers = [], mtu = 0 } = options;
+  const { serverId, leaseTime = 0, nameServers = [], mtu = 0, hostName = '', domainName = '' } = options;
   if (serverId === undefined || leaseTime < LEASE_MIN || !isHost(yiaddr)) return null;
   const forEver = leaseTime === DHCP_INFINITE;
   const leaseSeconds = forEver ? Number.POSITIVE_INFINITY : leaseTime;
@@ -50,7 +53,9 @@ export function leaseOf({ yiaddr, options }: DhcpMessage, requestedUs: number): 
     server: serverId,
     routes: routesOf(options.classlessRoutes, options.routers),
     nameServers: nameServers.filter(isHost),
-    searchDomains: domainsOf(options.searchList, options.domainName),
+    searchDomains: options.searchList ?? domainsIn(domainName),
+    hostName,
+    domain: domainsIn(domainName)[0] ?? '',
     mtu,
     leaseSeconds,
     renewUs: at(t1),
@@ -75,9 +80,9 @@ function routesOf(
   return router === undefined ? [] : [{ destination: ANY_V4, prefixLength: 0, router }];
 }
 
-/** The search list, or else the domain of the host. Some servers put several names into the latter. */
-function domainsOf(list: readonly string[] | undefined, domain: string | undefined): readonly string[] {
-  return list ?? (domain ?? '').split(/\s+/).filter(name => name !== '' && isDomainName(name));
+/** The names in the domain name option: some servers put a search list there. */
+function domainsIn(domainName: string): readonly string[] {
+  return domainName.split(/\s+/).filter(isDomainName);
 }
 
 /** The length of the prefix that a mask covers; undefined when it is no mask of a subnet. */

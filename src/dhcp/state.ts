@@ -65,6 +65,7 @@ export const TRANSITIONS: { readonly [from in DhcpState]: { readonly [cause in D
     'receive NAK': 'INIT',
     'no answer': 'INIT',
     'no answer, lease holds': 'BOUND',
+    'lease expires': 'INIT',
   },
 };
 

@@ -98,8 +98,9 @@ export class Arp implements NeighborProtocol {
     this.emit(netif, ARP_REQUEST, address.w3, address.w3, 0, 0, BROADCAST_MAC_HIGH, BROADCAST_MAC_LOW);
   }
 
-  /** Announces an address of ours once more, two seconds from now (RFC 5227 section 2.3). */
+  /** Announces an address of ours once more, two seconds from now (RFC 5227 section 2.3), unless arp_notify is off. */
   announceAgain(netif: Netif, address: IpAddress): void {
+    if (!this.host.sysctl.arp_notify) return;
     const alarm = new Alarm(() => {
       this.announcing.delete(alarm);
       if (netif.addresses.some(entry => entry.address.equals(address))) this.announce(netif, address);

@@ -23,7 +23,7 @@ describe('INIT, SELECTING, REQUESTING, BOUND (RFC 2131 section 4.4.1)', () => {
       // RFC 3442: classless routes before routers.
       const parameters = [...(options.parameters ?? [])];
       assert.ok(parameters.indexOf(121) < parameters.indexOf(3));
-      for (const code of [1, 3, 6, 15, 26, 119]) assert.ok(parameters.includes(code), String(code));
+      for (const code of [1, 3, 6, 12, 15, 26, 119]) assert.ok(parameters.includes(code), String(code));
     }
     assert.equal(discover.message.options.requestedAddress, undefined);
     assert.equal(request.message.xid, discover.message.xid);
@@ -40,11 +40,12 @@ describe('INIT, SELECTING, REQUESTING, BOUND (RFC 2131 section 4.4.1)', () => {
   });
 
   test('what came with the lease is used, and given back with it', () => {
-    const { world, pc, other, netif, server, run } = clientAndServer();
+    const { world, pc, other, netif, server, run, client } = clientAndServer();
     server.grant('10.0.0.7', {
       routers: [ip('10.0.0.1'), ip('10.0.0.2')],
       nameServers: [ip('10.0.0.3'), ip('10.0.0.4')],
       domainName: 'example.test',
+      hostName: 'seven',
       searchList: ['a.test', 'b.test'],
       mtu: 1400,
     });
@@ -58,6 +59,7 @@ describe('INIT, SELECTING, REQUESTING, BOUND (RFC 2131 section 4.4.1)', () => {
     assert.deepEqual(pc.nameServers.map(String), ['10.0.0.3', '10.0.0.4']);
     assert.deepEqual(pc.searchDomains, ['a.test', 'b.test']);
     assert.equal(netif.mtu, 1400);
+    assert.deepEqual([client.lease?.hostName, client.lease?.domain], ['seven', 'example.test']);
     pc.autoconfiguration.stop(netif);
     assert.deepEqual([routes(), pc.nameServers, pc.searchDomains, netif.mtu], [[], [], [], 1500]);
     assert.deepEqual(netif.addresses, []);

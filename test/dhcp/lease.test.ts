@@ -231,6 +231,44 @@ describe('INIT-REBOOT (RFC 2131 sections 3.2 and 3.7)', () => {
     endClean(world, pc, other);
   });
 
+  test('a lease that ends before anybody answers is over', () => {
+    const { world, pc, other, server, run, states, addresses, cable } = clientAndServer({ probe: false });
+    server.grant('10.0.0.7', { leaseTime: 100 });
+    run(48);
+    server.answer = () => {};
+    cable.pull();
+    run(40);
+    cable.plug();
+    states();
+    run(11);
+    assert.deepEqual([states(), addresses()], ['INIT_REBOOT REBOOTING', ['10.0.0.7/24']]);
+    run(2);
+    assert.deepEqual([states(), addresses()], ['INIT SELECTING', []]);
+    endClean(world, pc, other);
+  });
+
+  test('what was granted and not checked when the cable went is not used unasked', () => {
+    const { world, pc, other, server, run, states, addresses, cable, client } = clientAndServer();
+    server.grant('10.0.0.7', { leaseTime: 1000, nameServers: [ip('10.0.0.3')] });
+    run(10);
+    cable.pull();
+    run(1);
+    server.grant('10.0.0.7', { leaseTime: 5000, nameServers: [ip('10.0.0.4')] });
+    cable.plug();
+    run(1);
+    assert.equal(client.state, 'CHECKING');
+    cable.pull();
+    server.answer = () => {};
+    run(1);
+    cable.plug();
+    states();
+    run(70);
+    assert.equal(states(), 'INIT_REBOOT REBOOTING BOUND');
+    assert.equal(client.lease?.leaseSeconds, 1000);
+    assert.deepEqual([addresses(), pc.nameServers.map(String)], [['10.0.0.7/24'], ['10.0.0.3']]);
+    endClean(world, pc, other);
+  });
+
   test('if somebody took the address meanwhile, it is given up', () => {
     const { world, pc, other, server, run, states, addresses, cable } = clientAndServer();
     server.grant('10.0.0.7');
