@@ -231,7 +231,7 @@ class Fuzz {
       .finally(() => connection.abort());
   }
 
-  /** The bytes with a few changes: bits, bytes that mean something, a piece less or more, the tail of another message. */
+  /** The bytes with a few changes: bits, bytes that mean something, a piece less or more, the tail of another. */
   private mutate(bytes: Uint8Array): Uint8Array {
     const { rng } = this;
     let mutant = bytes.slice();
