@@ -104,10 +104,11 @@ export class Ipv4Configuration implements DhcpClientPort {
 
   /** Begins with DHCP. 0, -EADDRINUSE (somebody has the client port), or -EINVAL (no Ethernet, or a bad option). */
   startDhcp(): number {
-    const { netif, options } = this;
-    const last = options.lastAddress === undefined ? null : IpAddress.parse(options.lastAddress);
-    if (!netif.needsNeighbor || (last === null) !== (options.lastAddress === undefined)) return -EINVAL;
-    if (last !== null && last.family !== AF_INET) return -EINVAL;
+    const { netif } = this;
+    const { lastAddress } = this.options;
+    const last = lastAddress === undefined ? null : IpAddress.parse(lastAddress);
+    if (lastAddress !== undefined && last?.family !== AF_INET) return -EINVAL;
+    if (!netif.needsNeighbor) return -EINVAL;
     if (this.service.open(ANY_V4, DHCP_CLIENT_PORT, netif.index) < 0) return -EADDRINUSE;
     this.usesDhcp = true;
     this.awaitLease();
@@ -166,8 +167,9 @@ export class Ipv4Configuration implements DhcpClientPort {
   send(message: DhcpMessageSpec, source: IpAddress, destination: IpAddress): void {
     const { ip, netif } = this;
     // Our server may be behind a router: a relay agent brought us together.
-    const known = destination.isLimitedBroadcast ? 0 : ip.route(destination, source, netif.index);
-    const route = typeof known === 'number' ? ip.ipv4.directRoute(netif, destination, source) : known;
+    const found = destination.isLimitedBroadcast ? null : ip.route(destination, source, netif.index);
+    const isFound = found !== null && typeof found !== 'number';
+    const route = isFound ? found : ip.ipv4.directRoute(netif, destination, source);
     this.service.sendBy(route, emitDhcp(message), DHCP_SERVER_PORT);
   }
 
