@@ -135,8 +135,8 @@ export interface Sysctl {
   tcp_reordering: number;
   tcp_max_reordering: number;
   /**
-   * How losses are found with SACK, bits: 1 by time (RACK, RFC 8985), else by counting (RFC 6675); 2 the reordering
-   * window does not grow; 4 three segments behind a hole do not end the patience with it.
+   * How losses are found by time (RACK, RFC 8985), bits: 1 nothing any more (as Linux: with SACK there is no other way);
+   * 2 the reordering window does not grow; 4 three segments behind a hole do not end the patience with it.
    */
   tcp_recovery: number;
   /** 3 and 4 send tail loss probes (RFC 8985 section 7), 0 sends none. */

@@ -8,21 +8,23 @@ import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
-import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN } from './flight.ts';
+import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN, type TxSegment } from './flight.ts';
+import { removeDuplicates } from './lost-marks.ts';
 import { updateMss } from './mss.ts';
 import { checkProbeArrived } from './mtu-probe.ts';
 import { tuneSendBuffer } from './output.ts';
 import { reduceWindow } from './prr.ts';
-import { adaptReorderingWindow, noteReordering } from './rack.ts';
-import { finishSample } from './rate-sample.ts';
+import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
+import { finishSample, noteRate } from './rate-sample.ts';
 import { onAckRecovery } from './recovery.ts';
 import { updateRtt } from './rtt.ts';
-import { noteArrival, readSackBlocks } from './sack.ts';
+import { readSackBlocks } from './sack.ts';
 import type { Segment } from './segment.ts';
 import { processProbeAck } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_PERSIST } from './timers.ts';
 import { armAfterAck, restartPersist } from './transmit-timer.ts';
+import { echoesBefore } from './undo.ts';
 
 /** Whether the acknowledgement is one we can use; a challenge ACK is sent where RFC 5961 section 5 wants one. */
 export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
@@ -32,7 +34,8 @@ export function acceptableAck(tcb: Tcb, segment: Segment): boolean {
     challengeAck(tcb);
     return false;
   }
-  const oldest = (tcb.sndUna - Math.max(tcb.maxSndWnd, 1)) | 0;
+  // Not what was never sent either.
+  const oldest = (tcb.sndUna - Math.max(Math.min(tcb.maxSndWnd, tcb.bytesAcked), 0)) | 0;
   if (seqLt(segment.ack, oldest)) {
     host.dropped('tcp', 'TCP_TOO_OLD_ACK');
     challengeAck(tcb);
@@ -63,45 +66,41 @@ export function mayAnswerInvalid(
   return true;
 }
 
-/** Processes an acceptable acknowledgement: SND.UNA, round-trip time, SACK, recovery, congestion and send window. */
+/**
+ * Processes an acceptable acknowledgement: send window, SACK, what arrived, round-trip time, recovery, congestion
+ * window. The order is that of Linux's tcp_ack.
+ */
 export function processAck(tcb: Tcb, segment: Segment): void {
-  const nothingSent = tcb.flight.packetsOut === 0;
-  const old = seqLt(segment.ack, tcb.sndUna);
   const outcome = beginOutcome(tcb, segment);
-  if (!old) {
-    outcome.duplicate = isDuplicate(tcb, segment);
-    outcome.ece = isEcnEcho(tcb, segment);
-    if (tcb.ecnFlags !== 0) takePeerCwr(tcb, segment);
-    updateSendWindow(tcb, segment);
-  }
-  if (tcb.sack) readSackBlocks(tcb, segment, outcome);
-  if (seqGt(segment.ack, tcb.sndUna)) {
-    acknowledge(tcb, segment, outcome);
-  } else {
-    if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs, false);
-    if (segment.dataLength === 0) tcb.context.host.mib.TcpExt.TCPPureAcks++;
-  }
-  tcb.lastAckReceivedUs = tcb.nowUs;
-  tcb.probesOut = 0;
-  if (tcb.probeOut !== 'none' && !old) processProbeAck(tcb, segment, outcome);
-  if (nothingSent) {
-    // What was acknowledged long ago may be reported to have arrived twice.
-    if (outcome.dsack) onAckRecovery(tcb, outcome);
-    windowAfterProbe(tcb);
+  if (seqLt(segment.ack, tcb.sndUna)) {
+    processOldAck(tcb, segment, outcome);
     return;
   }
-  if (!old || outcome.sacked || outcome.dsack) recover(tcb, outcome);
+  const nothingOut = tcb.flight.packetsOut === 0;
+  if (seqGt(segment.ack, tcb.sndUna)) outcome.advanced = true;
+  if (updateSendWindow(tcb, segment) || segment.length > 0) outcome.hasNews = true;
+  if (outcome.advanced) advanceUna(tcb, segment.ack);
+  else if (segment.dataLength === 0) tcb.context.host.mib.TcpExt.TCPPureAcks++;
+  if (tcb.sack) readSackBlocks(tcb, segment, outcome);
+  outcome.ece = isEcnEcho(tcb, segment);
+  if (tcb.ecnFlags !== 0) takePeerCwr(tcb, segment);
+  tcb.softError = 0;
+  tcb.lastAckReceivedUs = tcb.nowUs;
+  tcb.probesOut = 0;
+  if (nothingOut) {
+    processAckOfNothing(tcb, outcome);
+    return;
+  }
+  removeAcknowledged(tcb, outcome);
+  adaptReorderingWindow(tcb, outcome);
+  if (tcb.probeOut !== 'none') processProbeAck(tcb, outcome);
+  if (isDubious(tcb, outcome)) onAckRecovery(tcb, outcome);
+  if (outcome.restartTimer) armAfterAck(tcb);
+  if (outcome.dataAcked || outcome.synAcked || outcome.sacked || !outcome.hasNews) tcb.output.confirmed();
   countDelivered(tcb, outcome);
-  if (!old) {
-    finishSample(tcb, outcome);
-    controlWindow(tcb, outcome);
-  }
-  if (outcome.advanced) {
-    tcb.retransmits = 0;
-    tcb.retransmitStampUs = 0;
-    tcb.output.confirmed();
-    tuneSendBuffer(tcb);
-  }
+  finishSample(tcb, outcome);
+  controlWindow(tcb, outcome);
+  if (outcome.advanced) tuneSendBuffer(tcb);
   traceCwnd(tcb);
 }
 
@@ -109,38 +108,41 @@ function beginOutcome(tcb: Tcb, { options }: Segment): AckOutcome {
   const { outcome } = tcb.context;
   outcome.clear();
   outcome.rate.clear(tcb.flight.inFlight);
-  outcome.priorLost = tcb.lost;
   outcome.priorUna = tcb.sndUna;
-  outcome.hadSacked = tcb.sack && tcb.flight.sackedOut > 0;
-  outcome.priorHighSacked = tcb.highSacked;
+  outcome.priorHighSacked = tcb.highestSacked;
+  outcome.priorLost = tcb.lost;
   outcome.hasEcho = tcb.timestamps && options.timestamps && options.tsEcr !== 0;
   outcome.tsEcr = options.tsEcr;
+  tcb.repair = 'nothing';
   return outcome;
 }
 
-/** Loss recovery and the timers of what is in flight. */
-function recover(tcb: Tcb, outcome: AckOutcome): void {
-  if (outcome.late && (tcb.caState !== 'Loss' || tcb.undoable))
-    noteReordering(tcb, outcome.lateSeq, outcome.priorHighSacked, 'TCPSACKReorder');
-  adaptReorderingWindow(tcb, outcome);
-  const waits = onAckRecovery(tcb, outcome);
-  if (!waits && (outcome.advanced || isHeadYounger(tcb, outcome))) armAfterAck(tcb);
+/** Others have overtaken it: only its SACK blocks may be news. */
+function processOldAck(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
+  if (!tcb.sack || segment.options.sackCount === 0) return;
+  readSackBlocks(tcb, segment, outcome);
+  onAckRecovery(tcb, outcome);
+  countDelivered(tcb, outcome);
 }
 
-/** What was SACKed was sent before the oldest segment was sent again: that may still be on its way. */
-function isHeadYounger(tcb: Tcb, { sackRttUs }: AckOutcome): boolean {
-  const { head } = tcb.flight;
-  return sackRttUs >= 0 && head !== undefined && sackRttUs > tcb.nowUs - head.sentUs;
+/** Nothing was in flight: it answers a probe, or opens a closed window, or says that something arrived twice. */
+function processAckOfNothing(tcb: Tcb, outcome: AckOutcome): void {
+  if (outcome.dsack) {
+    onAckRecovery(tcb, outcome);
+    countDelivered(tcb, outcome);
+  }
+  windowAfterProbe(tcb);
+  if (tcb.probeOut !== 'none') processProbeAck(tcb, outcome);
 }
 
-/** RFC 5681 section 2: no data, no news in the window, something in flight, the same acknowledgement again. */
-function isDuplicate(tcb: Tcb, segment: Segment): boolean {
-  return (
-    segment.ack === tcb.sndUna &&
-    tcb.flight.packetsOut > 0 &&
-    segment.length === 0 &&
-    offeredWindow(tcb, segment) === tcb.sndWnd
-  );
+/**
+ * Whether recovery has to look at it: not while all is well and it is an ordinary one. Settles whether it is a
+ * duplicate (RFC 5681 section 2): no data, no news in the window, something in flight, the same acknowledgement again.
+ */
+function isDubious(tcb: Tcb, outcome: AckOutcome): boolean {
+  const same = !outcome.dataAcked && !outcome.synAcked && !outcome.hasNews;
+  outcome.duplicate = same && !outcome.advanced && !outcome.dsack;
+  return same || outcome.sacked || outcome.dsack || outcome.ece || tcb.caState !== 'Open';
 }
 
 /** SEG.WND in bytes; in a SYN it is never scaled (RFC 7323 section 2.2). */
@@ -148,61 +150,143 @@ function offeredWindow(tcb: Tcb, segment: Segment): number {
   return segment.has(SYN) ? segment.window : segment.window << tcb.sndWscale;
 }
 
-/** RFC 9293: SND.WND is taken from the newest segment, by SND.WL1 and SND.WL2. */
-function updateSendWindow(tcb: Tcb, segment: Segment): void {
+/** RFC 9293: SND.WND is taken from the newest segment, by SND.WL1 and SND.WL2. True when this is it. */
+function updateSendWindow(tcb: Tcb, segment: Segment): boolean {
   const window = offeredWindow(tcb, segment);
   const newer =
     seqGt(segment.ack, tcb.sndUna) ||
     seqGt(segment.seq, tcb.sndWl1) ||
     (segment.seq === tcb.sndWl1 && (window > tcb.sndWnd || window === 0));
-  if (!newer) return;
+  if (!newer) return false;
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
-  if (window === tcb.sndWnd) return;
+  if (window === tcb.sndWnd) return true;
   tcb.sndWnd = window;
   if (window > tcb.maxSndWnd) {
     tcb.maxSndWnd = window;
     updateMss(tcb);
   }
+  return true;
 }
 
-/** Takes what is acknowledged out of the flight and out of the send queue, and measures the round-trip time. */
-function acknowledge(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
-  const { flight, context, nowUs } = tcb;
-  const { ack } = segment;
-  outcome.advanced = true;
-  let oldestUs = 0;
-  let newestUs = 0;
-  let retransmitted = false;
-  const wasSyn = headIs(tcb, TX_SYN);
-  for (let head = flight.head; head !== undefined && seqLe(head.end, ack); head = flight.head) {
-    const { marks } = head;
-    if ((marks & TX_SACKED) === 0) noteArrival(tcb, head, outcome);
-    if ((marks & TX_EVER_RETRANS) !== 0) retransmitted = true;
-    else if ((marks & TX_SACKED) === 0) {
-      if (oldestUs === 0) oldestUs = head.sentUs;
-      newestUs = head.sentUs;
-    }
-    flight.shift();
-    context.freeSegment(head);
-  }
-  trimHead(tcb, ack);
+/** SND.UNA moves: the bytes before it leave the send queue, and what was tried in vain has succeeded. */
+function advanceUna(tcb: Tcb, ack: Seq): void {
   tcb.bytesAcked += seqDiff(ack, tcb.sndUna);
   tcb.sndUna = ack;
   releaseAcked(tcb, ack);
-  if (tcb.mtuSearch !== null) checkProbeArrived(tcb);
-  // Karn's rule: what was sent twice says nothing, but its timestamps do.
-  if (oldestUs > 0 && !retransmitted)
-    updateRtt(tcb, nowUs - oldestUs, nowUs - newestUs, mayBeDelayed(tcb, outcome, wasSyn));
-  else if (outcome.sackRttUs >= 0) updateRtt(tcb, outcome.sackRttUs, outcome.sackRttUs, false);
-  else measureByTimestamps(tcb, outcome);
+  tcb.retransmits = 0;
+  tcb.retransmitStampUs = 0;
 }
 
-/** One short segment alone, sent when nothing else was in flight: its receiver may have waited for more. */
-function mayBeDelayed(tcb: Tcb, outcome: AckOutcome, wasSyn: boolean): boolean {
-  const { delivered, hadSacked, sacked, dsack, ece, rate, priorUna } = outcome;
-  if (delivered !== 1 || hadSacked || sacked || dsack || ece || wasSyn) return false;
-  return seqDiff(tcb.sndUna, priorUna) < tcb.mss && rate.tagged && rate.priorDelivered === tcb.delivered;
+/** Takes what is acknowledged out of the flight, and measures the round-trip time by it. */
+function removeAcknowledged(tcb: Tcb, outcome: AckOutcome): void {
+  const { flight, context, sndUna } = tcb;
+  const hadSacked = flight.sackedOut > 0;
+  let firstUs = 0;
+  let lastUs = 0;
+  let low = tcb.sndNxt;
+  let retransmitted = false;
+  let acked = 0;
+  for (let head = flight.head; head !== undefined && seqLe(head.end, sndUna); head = flight.head) {
+    const { marks } = head;
+    if ((marks & TX_EVER_RETRANS) !== 0) {
+      retransmitted = true;
+    } else if ((marks & TX_SACKED) === 0) {
+      lastUs = head.sentUs;
+      if (firstUs === 0) {
+        firstUs = lastUs;
+        low = head.seq;
+      }
+      if (seqLe(head.end, tcb.highSeq)) outcome.originalArrived = true;
+    }
+    if ((marks & TX_SACKED) === 0) noteAcknowledged(tcb, head, outcome);
+    if ((marks & TX_SYN) !== 0) {
+      outcome.synAcked = true;
+      tcb.undoStampUs = 0;
+    } else {
+      outcome.dataAcked = true;
+    }
+    acked++;
+    flight.shift();
+    context.freeSegment(head);
+  }
+  trimHead(tcb, sndUna);
+  outcome.reneged = ((flight.head?.marks ?? 0) & TX_SACKED) !== 0;
+  measure(tcb, outcome, retransmitted ? 0 : firstUs, lastUs, acked === 1 && !hadSacked);
+  if (tcb.mtuSearch !== null) checkProbeArrived(tcb);
+  if (acked > 0) afterRemoval(tcb, outcome, acked, low, retransmitted);
+}
+
+/** A segment arrived that no SACK had reported before. */
+function noteAcknowledged(tcb: Tcb, segment: TxSegment, outcome: AckOutcome): void {
+  noteRate(tcb, segment, outcome.rate);
+  if (!tcb.sack) return;
+  outcome.delivered++;
+  // An echo of an earlier time: it was the original, which says nothing of when this one was sent.
+  const spurious = (segment.marks & TX_EVER_RETRANS) !== 0 && echoesBefore(tcb, outcome, segment.sentUs);
+  if (!spurious && segment.sentUs !== 0) advanceRack(tcb, segment);
+}
+
+/** What it says of order and of duplicates that whole segments were acknowledged. */
+function afterRemoval(tcb: Tcb, outcome: AckOutcome, acked: number, low: Seq, retransmitted: boolean): void {
+  outcome.restartTimer = true;
+  if (tcb.sack) {
+    // A hole was filled by what had been sent but once: it was late.
+    if (seqLt(low, outcome.priorHighSacked)) noteReordering(tcb, low, 'TCPSACKReorder');
+    return;
+  }
+  removeDuplicates(tcb, outcome, acked);
+  // Without SACK nobody can tell whether it was the repetition that has made the progress.
+  if (retransmitted) outcome.originalArrived = false;
+}
+
+/**
+ * The round-trip time: of what was sent once and acknowledged, else of what was SACKed, else by the timestamps, which
+ * measure also what was sent twice (RFC 7323 section 4). `firstUs` and `lastUs`: when the first and the last of the
+ * acknowledged segments were sent, 0 when there is none that counts.
+ */
+function measure(tcb: Tcb, outcome: AckOutcome, firstUs: number, lastUs: number, alone: boolean): void {
+  const { nowUs } = tcb;
+  const { firstSackedUs, rate } = outcome;
+  let sampleUs = -1;
+  if (firstUs > 0) {
+    sampleUs = nowUs - firstUs;
+    rate.rttUs = nowUs - lastUs;
+    rate.ackDelayed = alone && mayBeDelayed(tcb, outcome);
+  }
+  if (firstSackedUs > 0) {
+    rate.rttUs = nowUs - outcome.lastSackedUs;
+    if (sampleUs < 0) sampleUs = nowUs - firstSackedUs;
+  }
+  if (sampleUs < 0 && (outcome.dataAcked || outcome.synAcked)) {
+    sampleUs = elapsedSinceEcho(tcb, outcome);
+    rate.rttUs = sampleUs;
+  }
+  if (sampleUs < 0) return;
+  updateRtt(tcb, sampleUs, rate.rttUs, rate.ackDelayed);
+  tcb.congestion.onRtt(tcb, rate.rttUs);
+  // What was SACKed was sent before the oldest segment was sent again: that may still be on its way.
+  const { head } = tcb.flight;
+  if (firstSackedUs > 0 && head !== undefined && firstSackedUs < head.sentUs) outcome.restartTimer = true;
+}
+
+/** A lone small segment was acknowledged, and nothing was sent behind it: its receiver may have taken its time. */
+function mayBeDelayed(tcb: Tcb, outcome: AckOutcome): boolean {
+  return (
+    seqDiff(tcb.sndUna, outcome.priorUna) < tcb.mss &&
+    outcome.rate.tagged &&
+    outcome.rate.priorDelivered + 1 === tcb.delivered + outcome.delivered &&
+    !outcome.synAcked &&
+    !outcome.sacked &&
+    !outcome.dsack &&
+    !outcome.ece
+  );
+}
+
+/** Microseconds since the echoed timestamp; a millisecond when it is of now, -1 when there is none. */
+export function elapsedSinceEcho(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): number {
+  const elapsedMs = (tcb.tsNow - tsEcr) | 0;
+  return hasEcho && elapsedMs >= 0 ? Math.max(elapsedMs, 1) * 1000 : -1;
 }
 
 /** A segment that is acknowledged in part keeps its rest. */
@@ -220,18 +304,18 @@ function releaseAcked(tcb: Tcb, ack: Seq): void {
   tcb.sendQueue.releaseIfEmpty();
 }
 
-/** RFC 7323 section 4: an echoed timestamp measures also what was sent twice. */
-export function measureByTimestamps(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome): void {
-  if (!hasEcho) return;
-  const elapsedMs = (tcb.tsNow - tsEcr) | 0;
-  const sampleUs = Math.max(elapsedMs, 1) * 1000;
-  if (elapsedMs >= 0) updateRtt(tcb, sampleUs, sampleUs, false);
-}
-
 /** The window shrinks while a loss or a mark demands it; otherwise it grows by what arrived. */
 function controlWindow(tcb: Tcb, outcome: AckOutcome): void {
-  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') reduceWindow(tcb, outcome);
-  else if (outcome.advanced) tcb.congestion.onAck(tcb, outcome.delivered);
+  const { delivered } = outcome;
+  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR')
+    reduceWindow(tcb, delivered, tcb.lost - outcome.priorLost, outcome.advanced);
+  else if (mayGrow(tcb, outcome)) tcb.congestion.onAck(tcb, delivered);
+}
+
+/** On a path that is known to change the order much, what arrives out of order counts as much as what does not. */
+function mayGrow(tcb: Tcb, { dataAcked, synAcked, sacked }: AckOutcome): boolean {
+  if (tcb.reordering <= tcb.context.host.sysctl.tcp_reordering) return dataAcked;
+  return dataAcked || synAcked || sacked;
 }
 
 function countDelivered(tcb: Tcb, { delivered, ece }: AckOutcome): void {

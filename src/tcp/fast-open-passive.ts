@@ -5,7 +5,7 @@
  * @module
  */
 import { ACK, RST, SYN } from '../wire/tcp.ts';
-import { mayAnswerInvalid, measureByTimestamps } from './ack.ts';
+import { mayAnswerInvalid, elapsedSinceEcho } from './ack.ts';
 import { emitSyn } from './emit.ts';
 import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
 import { enterLoss } from './recovery.ts';
@@ -91,7 +91,7 @@ export function synAckAcknowledged(tcb: Tcb, fastOpen: FastOpen): void {
 
 /** The round trip of a SYN-ACK that was sent once; of one that was sent again its timestamps tell. */
 function measureSynAck(tcb: Tcb, { synAckSentUs }: FastOpen): void {
-  const sampleUs = tcb.nowUs - synAckSentUs;
-  if (tcb.totalRetrans === 0) updateRtt(tcb, sampleUs, sampleUs, false);
-  else measureByTimestamps(tcb, tcb.context.outcome);
+  const { outcome } = tcb.context;
+  const sampleUs = tcb.totalRetrans === 0 ? tcb.nowUs - synAckSentUs : elapsedSinceEcho(tcb, outcome);
+  if (sampleUs >= 0) updateRtt(tcb, sampleUs, sampleUs, false);
 }

@@ -1,70 +1,73 @@
 /**
- * Which segments are lost, by counting: RFC 6675 with SACK where RACK is off, RFC 5681 and RFC 6582 (NewReno) for
- * peers without SACK, and what a time-out says of everything.
+ * Marking segments as lost; and which are, by counting, with peers without SACK: RFC 5681 and RFC 6582 (NewReno).
  * @module
  */
-import { seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import type { Tcb } from './tcb.ts';
 
-/** A segment is lost; its repetition, if there is one, too. */
+/** A segment is lost; its repetition, if there is one, too. One that was SACKed is not. */
 export function markLost(tcb: Tcb, segment: TxSegment): void {
-  const { flight } = tcb;
-  const again = (segment.marks & TX_RETRANS) !== 0;
-  if (again) {
+  const { flight, context } = tcb;
+  const { marks } = segment;
+  if ((marks & TX_SACKED) !== 0) return;
+  if ((marks & TX_LOST) === 0) {
+    flight.mark(segment, TX_LOST);
+    tcb.lost++;
+  } else if ((marks & TX_RETRANS) !== 0) {
     flight.unmark(segment, TX_RETRANS);
-    tcb.context.host.mib.TcpExt.TCPLostRetransmit++;
+    tcb.lost++;
+    context.host.mib.TcpExt.TCPLostRetransmit++;
   }
-  if ((segment.marks & TX_LOST) === 0 || again) tcb.lost++;
-  flight.mark(segment, TX_LOST);
 }
 
-/** RFC 6675 section 4, IsLost: a segment is lost once `reordering` segments above it were SACKed. */
-export function markLostByCount(tcb: Tcb): void {
-  const { flight } = tcb;
-  let sackedAbove = flight.sackedOut;
-  for (let index = 0; index < flight.packetsOut && sackedAbove >= tcb.reordering; index++) {
-    const segment = flight.at(index) as TxSegment;
-    if ((segment.marks & TX_SACKED) !== 0) sackedAbove--;
-    else if ((segment.marks & TX_LOST) === 0) markLost(tcb, segment);
-  }
-}
+// --- without SACK -------------------------------------------------------------------------------------------------
 
 /**
- * Without SACK each duplicate ACK says that one segment has left the network; progress clears the count. While a loss
- * is being repaired no more count than segments were out, so that a peer cannot draw data out of us by making
- * duplicates up (RFC 5681 section 3.2, the note on step 4).
+ * Each duplicate ACK says that one segment has left the network. While a loss is being repaired no more count than
+ * segments were out, so that a peer cannot draw data out of us by making duplicates up (RFC 5681 section 3.2, the note
+ * on step 4; Linux has no such limit).
  */
-export function countDuplicates(tcb: Tcb, outcome: AckOutcome): void {
+export function countDuplicate(tcb: Tcb, outcome: AckOutcome): void {
+  if (!outcome.duplicate) return;
+  if (tcb.caState === 'Recovery' && tcb.duplicatesLeft-- <= 0) return;
   const { flight } = tcb;
-  if (outcome.advanced) {
-    // The gap's filling acknowledges what the duplicates stood for.
-    flight.sackedOut =
-      tcb.caState === 'Recovery' ? Math.max(flight.sackedOut - (outcome.delivered - 1), 0) : 0;
-    tcb.duplicatesLeft = flight.packetsOut;
-  } else if (outcome.duplicate && duplicateCounts(tcb)) {
-    flight.sackedOut++;
-    outcome.delivered++;
-  }
-  limitDuplicates(tcb);
+  const before = flight.sackedOut++;
+  noteTooManyDuplicates(tcb, 0);
+  outcome.delivered += Math.max(flight.sackedOut - before, 0);
 }
 
-/** After a time-out only what was sent since can have made a duplicate that means a delivery. */
-function duplicateCounts(tcb: Tcb): boolean {
-  if (tcb.caState === 'Recovery') return tcb.duplicatesLeft-- > 0;
-  return tcb.caState !== 'Loss' || seqGt(tcb.sndNxt, tcb.highSeq);
+/** An acknowledgement fills a gap: of the `acked` segments one was missing, the others had made duplicates. */
+export function removeDuplicates(tcb: Tcb, outcome: AckOutcome, acked: number): void {
+  const { flight } = tcb;
+  outcome.delivered += Math.max(acked - flight.sackedOut, 1);
+  flight.sackedOut = Math.max(flight.sackedOut - (acked - 1), 0);
+  tcb.duplicatesLeft = flight.packetsOut;
+  noteTooManyDuplicates(tcb, acked);
+}
+
+/** More duplicates than there were segments to make them, `acked` ones included: the path changes the order. */
+function noteTooManyDuplicates(tcb: Tcb, acked: number): void {
+  const { mib, sysctl } = tcb.context.host;
+  if (!limitDuplicates(tcb)) return;
+  tcb.reordering = Math.min(tcb.flight.packetsOut + acked, sysctl.tcp_max_reordering);
+  tcb.reorderingSeen++;
+  mib.TcpExt.TCPRenoReorder++;
+}
+
+/** At least one segment is missing when there are duplicates. True when there were more than that leaves. */
+export function limitDuplicates({ flight }: Tcb): boolean {
+  const holes = Math.min(Math.max(flight.lostOut, 1), flight.packetsOut);
+  if (flight.sackedOut + holes <= flight.packetsOut) return false;
+  flight.sackedOut = flight.packetsOut - holes;
+  return true;
 }
 
 /** NewReno: enough duplicates, or a partial acknowledgement (RFC 6582 section 3.2): the oldest segment is lost. */
-export function markHeadLost(tcb: Tcb): void {
-  const { head } = tcb.flight;
-  if (head === undefined || (head.marks & TX_LOST) !== 0) return;
+export function markHeadLost(tcb: Tcb, advanced: boolean): void {
+  const { head, sackedOut } = tcb.flight;
+  const repairing = tcb.caState === 'Recovery';
+  const enough = repairing ? advanced : tcb.caState !== 'Loss' && sackedOut >= tcb.reordering;
+  if (!enough || head === undefined || (head.marks & TX_LOST) !== 0) return;
   markLost(tcb, head);
-  limitDuplicates(tcb);
-}
-
-/** The duplicates and the lost segments cannot be more than what is out. */
-export function limitDuplicates({ flight }: Tcb): void {
-  flight.sackedOut = Math.max(Math.min(flight.sackedOut, flight.packetsOut - flight.lostOut), 0);
 }

@@ -21,17 +21,17 @@ const SEGMENTS_MIN = 256;
 
 /** Sends what may be sent now: first what was lost, then new data, then a FIN. */
 export function flush(tcb: Tcb): void {
-  const { newDataFirst } = tcb;
-  tcb.newDataFirst = false;
+  const { repair } = tcb;
+  tcb.repair = 'lost';
   if (tcb.mssStale) updateMss(tcb);
   if (hasToSend(tcb) && tcb.output.isBusy()) return;
-  if (newDataFirst) {
+  if (repair === 'new data') {
     sendNew(tcb);
-    if (!tcb.frto || seqGt(tcb.sndNxt, tcb.highSeq)) return;
-    // F-RTO needs new data to find out about the time-out, and there is none.
+    if (seqGt(tcb.sndNxt, tcb.highSeq)) return;
+    // F-RTO needs new data to find out about the time-out, and it cannot be sent.
     tcb.frto = false;
   }
-  if (tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
+  if (repair !== 'nothing' && tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
   sendNew(tcb);
 }
 

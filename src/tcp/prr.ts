@@ -2,7 +2,6 @@
  * Proportional rate reduction: RFC 6937 with the choice of bound of its successor (draft-ietf-tcpm-prr-rfc6937bis).
  * @module
  */
-import type { AckOutcome } from './ack-outcome.ts';
 import { queueCwr } from './ecn.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -20,10 +19,9 @@ export function beginReduction(tcb: Tcb): void {
 
 /**
  * The window shrinks in step with what leaves the network, and at least the first lost segment goes out at once. Below
- * ssthresh it grows back: as in slow start while nothing new is lost, else by what was delivered.
+ * ssthresh it grows back: as in slow start while SND.UNA moves and nothing new is lost, else by what was delivered.
  */
-export function reduceWindow(tcb: Tcb, outcome: AckOutcome): void {
-  const { delivered } = outcome;
+export function reduceWindow(tcb: Tcb, delivered: number, lost: number, advanced: boolean): void {
   if (delivered <= 0) return;
   tcb.prrDelivered += delivered;
   const { inFlight } = tcb.flight;
@@ -33,7 +31,7 @@ export function reduceWindow(tcb: Tcb, outcome: AckOutcome): void {
     send = Math.ceil((tcb.prrDelivered * tcb.ssthresh) / tcb.priorCwnd) - tcb.prrOut;
   } else {
     send = Math.max(tcb.prrDelivered - tcb.prrOut, delivered);
-    if (outcome.advanced && tcb.lost === outcome.priorLost) send++;
+    if (advanced && lost === 0) send++;
     send = Math.min(send, room);
   }
   tcb.cwnd = inFlight + Math.max(send, tcb.prrOut === 0 ? 1 : 0);

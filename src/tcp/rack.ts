@@ -4,15 +4,14 @@
  * more where D-SACKs say that even this was too little. It finds lost repetitions as it finds lost originals.
  * @module
  */
-import { type Seq, seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
+import { type Seq, seqDiff, seqGe, seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
 import { markLost } from './lost-marks.ts';
 import type { Tcb } from './tcb.ts';
 import { armReorder } from './transmit-timer.ts';
 
-/** Bits of tcp_recovery. */
-const RECOVERY_RACK = 1;
+/** Bits of tcp_recovery. Without the first, 1, there would be no RACK: Linux ignores it since 6.17. */
 const RECOVERY_STATIC_WINDOW = 2;
 const RECOVERY_NO_DUPTHRESH = 4;
 /** Recoveries without D-SACK after which a widened window is given up (RFC 8985 section 6.2, step 4). */
@@ -20,27 +19,17 @@ const PERSIST_RECOVERIES = 16;
 /** The widest window, in quarters of the least round trip (as Linux); never more than a round trip. */
 const STEPS_MAX = 255;
 
-/** Whether losses of this connection are found by time. */
-export function usesRack(tcb: Tcb): boolean {
-  return tcb.sack && (tcb.context.host.sysctl.tcp_recovery & RECOVERY_RACK) !== 0;
-}
-
-/** RFC 8985 section 6.2, step 2: a segment has arrived for the first time; the newest sent so far is what counts. */
-export function noteDelivery(tcb: Tcb, segment: TxSegment, outcome: AckOutcome): void {
+/**
+ * RFC 8985 section 6.2, step 2: a segment has arrived for the first time. The one sent last of all that have is what
+ * counts, and the round trip that was measured last. One that was sent again says nothing when it is known too soon: it
+ * was an earlier sending that has arrived.
+ */
+export function advanceRack(tcb: Tcb, segment: TxSegment): void {
   const rttUs = tcb.nowUs - segment.sentUs;
-  if ((segment.marks & TX_EVER_RETRANS) !== 0 && isOfEarlierSending(tcb, segment, rttUs, outcome)) return;
+  if ((segment.marks & TX_EVER_RETRANS) !== 0 && (tcb.minRttUs === 0 || rttUs < tcb.minRttUs)) return;
   tcb.rackAdvanced = true;
-  if (outcome.timed && seqLt(segment.order, outcome.newestOrder)) return;
-  outcome.timed = true;
-  outcome.newestOrder = segment.order;
   tcb.rackRttUs = rttUs;
   if (seqGt(segment.order, tcb.rackOrder)) tcb.rackOrder = segment.order;
-}
-
-/** The acknowledgement came too soon to be one of the repetition, or echoes a time before it. */
-function isOfEarlierSending(tcb: Tcb, segment: TxSegment, rttUs: number, outcome: AckOutcome): boolean {
-  if (segment.sentUs === 0 || rttUs < tcb.minRttUs) return true;
-  return outcome.hasEcho && seqLt(outcome.tsEcr, tcb.tsAt(segment.sentUs));
 }
 
 /**
@@ -89,16 +78,19 @@ function reorderingWindowUs(tcb: Tcb): number {
     const counts = (tcb.context.host.sysctl.tcp_recovery & RECOVERY_NO_DUPTHRESH) === 0;
     if (counts && tcb.flight.sackedOut >= tcb.reordering) return 0;
   }
-  return Math.min(Math.floor((tcb.minRttUs * tcb.reoWndSteps) / 4), tcb.srttUs);
+  return Math.min((tcb.minRttUs >> 2) * tcb.reoWndSteps, tcb.srttUs);
 }
 
-/** A D-SACK on a path that reorders: the window was too narrow. It grows once a round trip. */
-export function adaptReorderingWindow(tcb: Tcb, outcome: AckOutcome): void {
-  if ((tcb.context.host.sysctl.tcp_recovery & RECOVERY_STATIC_WINDOW) !== 0) return;
-  if (tcb.dsackRound && seqGe(tcb.sndUna, tcb.dsackRoundSeq)) tcb.dsackRound = false;
-  if (outcome.dsack && !outcome.dsackOfProbe && !tcb.dsackRound && tcb.reorderingSeen > 0) {
-    tcb.dsackRound = true;
-    tcb.dsackRoundSeq = tcb.sndNxt;
+/**
+ * A D-SACK on a path that reorders: the window was too narrow. It grows once a round trip, which is when something
+ * arrives that was sent after it grew last.
+ */
+export function adaptReorderingWindow(tcb: Tcb, { rate, delivered }: AckOutcome): void {
+  if ((tcb.context.host.sysctl.tcp_recovery & RECOVERY_STATIC_WINDOW) !== 0 || !rate.tagged) return;
+  if (rate.priorDelivered < tcb.rackDelivered) tcb.rackDsackSeen = false;
+  if (tcb.rackDsackSeen) {
+    tcb.rackDsackSeen = false;
+    tcb.rackDelivered = tcb.delivered + delivered;
     tcb.reoWndSteps = Math.min(tcb.reoWndSteps + 1, STEPS_MAX);
     tcb.reoWndPersist = PERSIST_RECOVERIES;
   } else if (tcb.reoWndPersist === 0) {
@@ -113,13 +105,15 @@ export function noteRecoveryEnd(tcb: Tcb, needless: boolean): void {
 }
 
 /**
- * What begins at `low` arrived after what ends at `high`, and only the first time that it was sent: the path reorders.
- * `how`: whether SACK, or a timestamp, has told.
+ * What begins at `low` arrived after something behind it, and only the first time that it was sent: the path reorders,
+ * by so many segments at least. `how`: whether SACK, or a timestamp, has told.
  */
-export function noteReordering(tcb: Tcb, low: Seq, high: Seq, how: 'TCPSACKReorder' | 'TCPTSReorder'): void {
+export function noteReordering(tcb: Tcb, low: Seq, how: 'TCPSACKReorder' | 'TCPTSReorder'): void {
+  const distance = seqDiff(tcb.highestSacked, low);
+  if (distance <= 0) return;
   const { mib, sysctl } = tcb.context.host;
-  const segments = Math.ceil(seqDiff(high, low) / tcb.mss);
+  if (distance > tcb.reordering * tcb.mss)
+    tcb.reordering = Math.min(Math.ceil(distance / tcb.mss), sysctl.tcp_max_reordering);
   tcb.reorderingSeen++;
   mib.TcpExt[how]++;
-  if (segments > tcb.reordering) tcb.reordering = Math.min(segments, sysctl.tcp_max_reordering);
 }

@@ -11,81 +11,101 @@
  * it was for nothing undo.ts; tail-probe.ts makes a silent peer speak. docs/LOSS-RECOVERY.md draws all of it.
  * @module
  */
-import { seqDiff, seqGe, seqGt, seqLt } from '../base/seq.ts';
+import { seqDiff, seqGe, seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
 import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { queueCwr } from './ecn.ts';
-import { TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
-import { countDuplicates, limitDuplicates, markHeadLost, markLost, markLostByCount } from './lost-marks.ts';
+import { TX_FIN, TX_SACKED, type TxSegment } from './flight.ts';
+import { countDuplicate, limitDuplicates, markHeadLost, markLost } from './lost-marks.ts';
 import { probeWasLost } from './mtu-probe.ts';
 import { beginReduction, reduceWindow } from './prr.ts';
-import { detectLosses, markLostByTime, timeLeftUs, usesRack } from './rack.ts';
+import { detectLosses, markLostByTime, timeLeftUs } from './rack.ts';
 import type { CaState, Tcb } from './tcb.ts';
+import { hastenRetransmit } from './transmit-timer.ts';
 import { beginUndo, forgetUndo, undoAtEnd, undoByDsack, undoLoss, undoPartial } from './undo.ts';
 
-/** Moves recovery on by one acknowledgement. True when it has set the reordering timer. */
-export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (!tcb.sack) countDuplicates(tcb, outcome);
+/** How long a receiver that takes SACKs back has to explain itself, at least: half a round trip, or this. */
+const RENEGED_WAIT_MIN_US = 10_000;
+
+/** Moves recovery on by one acknowledgement that is out of the ordinary, or that comes while not all is well. */
+export function onAckRecovery(tcb: Tcb, outcome: AckOutcome): void {
+  const { flight } = tcb;
+  if (flight.packetsOut === 0) flight.sackedOut = 0;
   // Whatever else was for nothing, the path is congested.
   if (outcome.ece) tcb.priorSsthresh = 0;
+  if (awaitReneged(tcb, outcome)) return;
   if (tcb.caState === 'Open') {
-    if (!outcome.duplicate && !outcome.sacked && !outcome.dsack && !outcome.ece) return false;
     tcb.undoStampUs = 0;
-  } else if (tcb.caState === 'CWR') {
-    if (seqGt(tcb.sndUna, tcb.highSeq)) leaveCwr(tcb);
-  } else if (tcb.caState === 'Recovery' && seqGe(tcb.sndUna, tcb.highSeq)) {
-    if (!leaveRecovery(tcb, outcome)) return false;
+  } else if (seqGe(tcb.sndUna, tcb.highSeq)) {
+    if (tcb.caState === 'CWR' && tcb.sndUna !== tcb.highSeq) leaveCwr(tcb);
+    else if (tcb.caState === 'Recovery' && !leaveRecovery(tcb, outcome)) return;
   }
-  if (tcb.caState === 'Recovery') return repair(tcb, outcome);
-  if (tcb.caState === 'Loss') return slowStartAgain(tcb, outcome);
-  return watch(tcb, outcome);
+  if (tcb.caState === 'Recovery') repairLosses(tcb, outcome);
+  else if (tcb.caState === 'Loss') slowStartAgain(tcb, outcome);
+  else watch(tcb, outcome);
+}
+
+/**
+ * The receiver seems to have thrown away what it had SACKed (RFC 2018 section 8). Maybe its ACKs only come in another
+ * order, so it gets a little time to say so; then the time-out forgets all that it has ever SACKed.
+ */
+function awaitReneged(tcb: Tcb, outcome: AckOutcome): boolean {
+  if (!outcome.reneged || !outcome.advanced) return false;
+  hastenRetransmit(tcb, Math.max(tcb.srttUs >> 1, RENEGED_WAIT_MIN_US));
+  outcome.restartTimer = false;
+  return true;
 }
 
 // --- the states -----------------------------------------------------------------------------------------------
 
 /** Open, Disorder and CWR: nothing is known to be lost. */
-function watch(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (tcb.caState === 'Open' || tcb.caState === 'Disorder') undoByDsack(tcb);
-  const waits = findLosses(tcb, outcome);
-  if (tcb.flight.lostOut === 0) {
-    if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
-    if (outcome.ece) enterCwr(tcb);
-    if (tcb.caState !== 'CWR') keepOpen(tcb);
-    return waits;
+function watch(tcb: Tcb, outcome: AckOutcome): void {
+  if (!tcb.sack) {
+    if (outcome.advanced) tcb.flight.sackedOut = 0;
+    countDuplicate(tcb, outcome);
   }
-  if (probeWasLost(tcb)) {
+  const calm = tcb.caState === 'Open' || tcb.caState === 'Disorder';
+  if (calm) undoByDsack(tcb);
+  findLosses(tcb, outcome);
+  if (tcb.flight.lostOut === 0) {
+    tryOpen(tcb, outcome.ece);
+    return;
+  }
+  if (calm && probeWasLost(tcb)) {
     markLostWithoutCongestion(tcb, tcb.mss);
-    return waits;
+    tcb.repair = 'lost';
+    return;
   }
   enterRecovery(tcb, outcome.ece);
-  return waits;
+  tcb.repair = 'lost';
 }
 
 /** Recovery: what is lost is sent again while the window shrinks. */
-function repair(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (outcome.advanced && undoPartial(tcb, outcome)) {
-    tcb.newDataFirst = true;
-    return false;
+function repairLosses(tcb: Tcb, outcome: AckOutcome): void {
+  if (!outcome.advanced) {
+    if (!tcb.sack) countDuplicate(tcb, outcome);
+  } else if (undoPartial(tcb, outcome)) {
+    return;
   }
-  if (undoByDsack(tcb)) keepOpen(tcb);
-  const waits = findLosses(tcb, outcome);
+  if (undoByDsack(tcb)) tryOpen(tcb, outcome.ece);
+  findLosses(tcb, outcome);
   if ((tcb.caState as CaState) !== 'Recovery') {
-    if (tcb.flight.lostOut === 0) return waits;
+    if (tcb.flight.lostOut === 0) return;
     // Undone, and yet something is lost.
     enterRecovery(tcb, outcome.ece);
   }
-  return waits;
+  tcb.repair = 'lost';
 }
 
 /** Loss: a time-out has made everything lost; slow start from one segment, unless the time-out was spurious. */
-function slowStartAgain(tcb: Tcb, outcome: AckOutcome): boolean {
+function slowStartAgain(tcb: Tcb, outcome: AckOutcome): void {
   const { flight } = tcb;
   testTimeout(tcb, outcome);
   const { retransOut } = flight;
-  const waits = findLosses(tcb, outcome);
-  if ((tcb.caState as CaState) === 'Loss' && flight.retransOut >= retransOut) return waits;
-  return watch(tcb, outcome) || waits;
+  findLosses(tcb, outcome);
+  // Undone, or a repetition was lost.
+  if ((tcb.caState as CaState) === 'Open' || flight.retransOut < retransOut) watch(tcb, outcome);
 }
 
 /** RFC 5682 section 3.1 (with SACK), and the end of the Loss state. */
@@ -101,18 +121,38 @@ function testTimeout(tcb: Tcb, outcome: AckOutcome): void {
     } else if (outcome.advanced && !repaired) {
       // Step 2.b: new data instead of repetitions, if there is any; the answer to it decides.
       tcb.highSeq = tcb.sndNxt;
-      tcb.newDataFirst = true;
-      return;
+      if (tcb.unsent > 0 && seqGt(tcb.sndWndEnd, tcb.sndNxt)) {
+        tcb.repair = 'new data';
+        return;
+      }
+      tcb.frto = false;
     }
   }
-  if (repaired) undoAtEnd(tcb, outcome);
+  if (repaired) {
+    undoAtEnd(tcb, outcome);
+    return;
+  }
+  if (!tcb.sack) {
+    // A duplicate means that new data of step 2.b has arrived.
+    if (outcome.duplicate && seqGt(tcb.sndNxt, tcb.highSeq)) countDuplicate(tcb, outcome);
+    else if (outcome.advanced) tcb.flight.sackedOut = 0;
+  }
+  tcb.repair = 'lost';
 }
 
+/** False when the state stays for now (NewReno). */
 function leaveRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
   if (!tcb.sack) tcb.flight.sackedOut = 0;
-  const left = undoAtEnd(tcb, outcome);
-  if (tcb.undoable) tcb.cwnd = tcb.ssthresh;
-  return left;
+  if (!undoAtEnd(tcb, outcome)) return false;
+  if (tcb.ssthresh < SSTHRESH_INFINITE && tcb.undoable) tcb.cwnd = tcb.ssthresh;
+  return true;
+}
+
+/** Nothing is lost, as far as is known. */
+function tryOpen(tcb: Tcb, ece: boolean): void {
+  if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
+  if (ece) enterCwr(tcb);
+  if (tcb.caState !== 'CWR') keepOpen(tcb);
 }
 
 function leaveCwr(tcb: Tcb): void {
@@ -122,33 +162,22 @@ function leaveCwr(tcb: Tcb): void {
 
 // --- detection ------------------------------------------------------------------------------------------------
 
-/** Marks the segments that are lost by now. True when the reordering timer was set for others. */
-function findLosses(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (tcb.flight.packetsOut === 0) return false;
-  if (usesRack(tcb)) return markLostByTime(tcb);
-  if (tcb.sack) markLostByCount(tcb);
-  else if (headIsLost(tcb, outcome)) markHeadLost(tcb);
-  return false;
-}
-
-/** Without SACK: three duplicates, or while repairing an acknowledgement that uncovers the next hole. */
-function headIsLost(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (tcb.caState === 'Recovery' || tcb.caState === 'Loss')
-    return outcome.advanced && seqLt(tcb.sndUna, tcb.highSeq);
-  return tcb.flight.sackedOut >= tcb.reordering;
+/** Marks the segments that are lost by now; others may be in a moment, which the reordering timer waits for. */
+function findLosses(tcb: Tcb, outcome: AckOutcome): void {
+  if (tcb.flight.packetsOut === 0) return;
+  if (!tcb.sack) markHeadLost(tcb, outcome.advanced);
+  else if (markLostByTime(tcb)) outcome.restartTimer = false;
 }
 
 /** The reordering timer went off (RFC 8985 section 6.3): what was late is lost. The caller sends it again. */
 export function onReorderTimeout(tcb: Tcb): void {
   const { flight } = tcb;
+  const { lost } = tcb;
   const { inFlight } = flight;
-  const { outcome } = tcb.context;
   detectLosses(tcb);
   if (flight.inFlight === inFlight || tcb.caState === 'Recovery') return;
   enterRecovery(tcb, false);
-  outcome.clear();
-  outcome.delivered = 1;
-  reduceWindow(tcb, outcome);
+  reduceWindow(tcb, 1, tcb.lost - lost, false);
 }
 
 // --- into CWR, Recovery and Loss -------------------------------------------------------------------------------
@@ -169,7 +198,6 @@ function enterRecovery(tcb: Tcb, ece: boolean): void {
   if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
   beginUndo(tcb);
   tcb.priorSsthresh = ece || tcb.caState === 'CWR' ? 0 : currentSsthresh(tcb);
-  tcb.frto = false;
   if (tcb.caState !== 'CWR') beginReduction(tcb);
   tcb.duplicatesLeft = tcb.flight.packetsOut;
   setCaState(tcb, 'Recovery');
@@ -200,26 +228,24 @@ export function enterLoss(tcb: Tcb): void {
   // Much had arrived, and still it came to this: patience did not pay.
   if (calm && flight.sackedOut >= sysctl.tcp_reordering)
     tcb.reordering = Math.min(tcb.reordering, sysctl.tcp_reordering);
-  tcb.frto = sysctl.tcp_frto !== 0 && (fresh || tcb.retransmits > 0);
+  const probing = tcb.mtuSearch !== null && tcb.mtuSearch.size > 0;
+  tcb.frto = sysctl.tcp_frto !== 0 && (fresh || tcb.retransmits > 0) && !probing;
   tcb.highSeq = tcb.sndNxt;
   tcb.probeOut = 'none';
   queueCwr(tcb);
   setCaState(tcb, 'Loss');
 }
 
-/** RFC 8985 section 6.3: the oldest segment is lost, and what RACK would call so; without RACK, everything. */
+/** RFC 8985 section 6.3: the oldest segment is lost, and what RACK would call so. */
 function markTimedOut(tcb: Tcb): void {
   const { flight } = tcb;
-  // A SACKed head means that the receiver has thrown away what it had reported (RFC 2018 section 8).
   const reneged = ((flight.head?.marks ?? 0) & TX_SACKED) !== 0;
   if (reneged) tcb.context.host.mib.TcpExt.TCPSACKReneging++;
   if (!tcb.sack) flight.sackedOut = 0;
-  const byTime = usesRack(tcb) && !reneged;
   for (let index = 0; index < flight.packetsOut; index++) {
     const segment = flight.at(index) as TxSegment;
     if (reneged) flight.unmark(segment, TX_SACKED);
-    if ((segment.marks & TX_SACKED) !== 0) continue;
-    if (byTime && index > 0 && timeLeftUs(tcb, segment, 0) > 0) continue;
+    else if (index > 0 && timeLeftUs(tcb, segment, 0) > 0) continue;
     markLost(tcb, segment);
   }
 }
@@ -232,14 +258,14 @@ export function markLostWithoutCongestion(tcb: Tcb, limit: number): boolean {
   const { flight } = tcb;
   for (let index = 0; index < flight.packetsOut; index++) {
     const segment = flight.at(index) as TxSegment;
-    if (seqDiff(segment.end, segment.seq) <= limit || (segment.marks & TX_SACKED) !== 0) continue;
-    flight.unmark(segment, TX_RETRANS);
-    markLost(tcb, segment);
+    const fin = (segment.marks & TX_FIN) !== 0 ? 1 : 0;
+    if (seqDiff(segment.end, segment.seq) - fin > limit) markLost(tcb, segment);
   }
   if (flight.lostOut === 0) return false;
   if (!tcb.sack) limitDuplicates(tcb);
   if (tcb.caState !== 'Loss') {
     tcb.highSeq = tcb.sndNxt;
+    tcb.ssthresh = currentSsthresh(tcb);
     forgetUndo(tcb);
     setCaState(tcb, 'Loss');
   }

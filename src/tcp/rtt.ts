@@ -19,10 +19,6 @@ export function updateRtt(tcb: Tcb, sampleUs: number, newestUs: number, maybeDel
   estimate(tcb, Math.min(sampleUs, SAMPLE_MAX_US));
   setRto(tcb);
   tcb.backoff = 0;
-  const { rate } = tcb.context.outcome;
-  rate.rttUs = newestUs;
-  rate.ackDelayed = maybeDelayed;
-  tcb.congestion.onRtt(tcb, newestUs);
 }
 
 /** The least round-trip time of the last tcp_min_rtt_wlen seconds: routes change. */

@@ -9,7 +9,6 @@ import { keepOpen } from './ca-state.ts';
 import { sendForced } from './output.ts';
 import { beginReduction } from './prr.ts';
 import { retransmit } from './retransmit.ts';
-import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { restartRetransmit, resumeRetransmit } from './transmit-timer.ts';
 
@@ -41,7 +40,8 @@ function trySending(tcb: Tcb): boolean {
  * Section 7.4: whether the probe has repaired a loss that nobody would notice otherwise. It has when more than it is
  * acknowledged and neither a D-SACK nor a duplicate has said that the original had arrived, too.
  */
-export function processProbeAck(tcb: Tcb, { ack }: Segment, outcome: AckOutcome): void {
+export function processProbeAck(tcb: Tcb, outcome: AckOutcome): void {
+  const ack = tcb.sndUna;
   if (seqLt(ack, tcb.probeSeq)) return;
   if (tcb.probeOut === 'new data' || outcome.dsackOfProbe) {
     tcb.probeOut = 'none';
@@ -50,7 +50,7 @@ export function processProbeAck(tcb: Tcb, { ack }: Segment, outcome: AckOutcome)
     tcb.cwnd = tcb.ssthresh;
     keepOpen(tcb);
     tcb.context.host.mib.TcpExt.TCPLossProbeRecovery++;
-  } else if (outcome.duplicate && !outcome.sacked) {
+  } else if (!outcome.advanced && !outcome.hasNews && !outcome.sacked) {
     tcb.probeOut = 'none';
   }
 }

@@ -180,8 +180,8 @@ export abstract class Tcb implements Timer, CongestionState {
   prrOut = 0;
   /** Duplicate ACKs that still count in this recovery, without SACK. */
   duplicatesLeft = 0;
-  /** The next flush sends new data before what was lost (F-RTO), or none of the latter. */
-  newDataFirst = false;
+  /** What the acknowledgement being processed asks for beside new data: what was lost, new data first, or nothing. */
+  repair: 'lost' | 'new data' | 'nothing' = 'lost';
   /** RACK (rack.ts): the place, in the order of sendings, of the newest that is known to have arrived. */
   rackOrder = -1;
   /** The round trip of the newest that the last acknowledgement with news has told of. */
@@ -191,9 +191,9 @@ export abstract class Tcb implements Timer, CongestionState {
   /** The reordering window in quarters of the least round trip, and for how many recoveries more that holds. */
   reoWndSteps = 1;
   reoWndPersist = 0;
-  /** A D-SACK has widened the window, and this must be acknowledged before another one does. */
-  dsackRound = false;
-  dsackRoundSeq: Seq = 0;
+  /** A D-SACK asks for a wider window; what had arrived in all when one last did. */
+  rackDsackSeen = false;
+  rackDelivered = 0;
   /** How often something arrived out of order; segments that arrived twice. */
   reorderingSeen = 0;
   dsackDups = 0;
@@ -342,6 +342,11 @@ export abstract class Tcb implements Timer, CongestionState {
   /** Made by a SYN with a Fast Open cookie, whose SYN-ACK is not acknowledged: in use, but not yet synchronized. */
   get isFastOpenChild(): boolean {
     return this.fastOpen?.synAckOut === true;
+  }
+
+  /** End of the highest segment that was SACKed; SND.UNA when none is. */
+  get highestSacked(): Seq {
+    return this.flight.sackedOut > 0 ? this.highSacked : this.sndUna;
   }
 
   /** Right edge of the window that the peer offers. */

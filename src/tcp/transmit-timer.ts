@@ -35,6 +35,11 @@ export function resumeRetransmit(tcb: Tcb): void {
   else setRetransmit(tcb, Math.max(rtoOfHeadUs(tcb), tcb.nowUs + 1));
 }
 
+/** The time-out comes after `waitUs`, though the oldest segment is younger. */
+export function hastenRetransmit(tcb: Tcb, waitUs: number): void {
+  setRetransmit(tcb, tcb.nowUs + waitUs);
+}
+
 /** New data went out: the timer runs while something is in flight, and a probe waits for the end of the burst. */
 export function armAfterSend(tcb: Tcb): void {
   // The timer is that of the SYN-ACK, before which nothing is sent again.

@@ -6,11 +6,11 @@
  *     F-RTO     after a time-out something arrives that was never sent again (RFC 5682)
  * @module
  */
-import { seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import { type Seq, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
 import { withdrawCwr } from './ecn.ts';
-import { TX_EVER_RETRANS, TX_LOST, type TxSegment } from './flight.ts';
+import { TX_LOST, type TxSegment } from './flight.ts';
 import { noteRecoveryEnd, noteReordering } from './rack.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -37,35 +37,28 @@ export function noteRepetition(tcb: Tcb): void {
   tcb.undoRetrans = Math.max(tcb.undoRetrans, 0) + 1;
 }
 
-/** D-SACK: [left, right), so many segments, arrived twice. */
-export function noteDuplicateArrival(tcb: Tcb, left: number, right: number, segments: number): void {
-  const { TcpExt } = tcb.context.host.mib;
-  const forgotten = seqLe(right, tcb.sndUna);
-  if (!tcb.undoable) {
-    if (forgotten) TcpExt.TCPDSACKIgnoredNoUndo++;
-  } else if (seqLe(right, tcb.undoSeq)) {
-    TcpExt.TCPDSACKIgnoredOld++;
-  } else if (tcb.undoRetrans > 0) {
-    // Of what was acknowledged before nothing is known any more: the peer is taken at its word.
-    const count = forgotten ? segments : repetitionsWithin(tcb, left, right);
-    tcb.undoRetrans = Math.max(tcb.undoRetrans - count, 0);
-  }
+/** D-SACK: so many segments, the last of which ends at `right`, arrived twice, and were acknowledged before. */
+export function noteForgottenDuplicate(tcb: Tcb, right: Seq, priorUna: Seq, segments: number): void {
+  // Nothing is known of them any more: the peer is taken at its word.
+  if (!tcb.undoable || tcb.undoRetrans <= 0 || seqGt(right, priorUna) || seqLe(right, tcb.undoSeq)) return;
+  tcb.undoRetrans = Math.max(tcb.undoRetrans - segments, 0);
 }
 
-function repetitionsWithin({ flight }: Tcb, left: number, right: number): number {
-  let count = 0;
-  for (let index = flight.indexAfter(left); index < flight.packetsOut; index++) {
-    const segment = flight.at(index) as TxSegment;
-    if (seqGt(segment.end, right)) break;
-    if (seqGe(segment.seq, left) && (segment.marks & TX_EVER_RETRANS) !== 0) count++;
-  }
-  return count;
+/** D-SACK: a segment that was sent again arrived twice. */
+export function noteRepetitionArrived(tcb: Tcb, { end }: TxSegment): void {
+  if (tcb.undoable && tcb.undoRetrans > 0 && seqGt(end, tcb.undoSeq)) tcb.undoRetrans--;
 }
 
 /** The acknowledgement can only be one of the original: it echoes an earlier time, or nothing was sent again yet. */
 function isDelayed(tcb: Tcb, outcome: AckOutcome): boolean {
-  if (tcb.undoStampUs === 0) return tcb.sack;
-  return outcome.hasEcho && outcome.tsEcr !== 0 && seqLt(outcome.tsEcr, tcb.tsAt(tcb.undoStampUs));
+  if (tcb.undoStampUs !== 0) return echoesBefore(tcb, outcome, tcb.undoStampUs);
+  // Without SACK the time is forgotten as soon as everything was acknowledged (isHeld), of a SYN in any case.
+  return tcb.state !== 'SYN_SENT' && (tcb.sack || seqLt(tcb.sndUna, tcb.highSeq));
+}
+
+/** The acknowledgement echoes a timestamp from before `us`. */
+export function echoesBefore(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome, us: number): boolean {
+  return hasEcho && seqLt(tsEcr, tcb.tsAt(us));
 }
 
 function mayUndo(tcb: Tcb, outcome: AckOutcome): boolean {
@@ -102,7 +95,7 @@ export function undoByDsack(tcb: Tcb): boolean {
 export function undoPartial(tcb: Tcb, outcome: AckOutcome): boolean {
   const { flight } = tcb;
   if (!tcb.undoable || !isDelayed(tcb, outcome)) return false;
-  noteReordering(tcb, outcome.priorUna, flight.sackedOut > 0 ? tcb.highSacked : tcb.sndUna, 'TCPTSReorder');
+  noteReordering(tcb, outcome.priorUna, 'TCPTSReorder');
   if (flight.retransOut > 0) return true;
   if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;
   undo(tcb, true);

@@ -89,6 +89,7 @@ for (const iss of ISS_VALUES) {
       bench.receive('.', { ack: ackFor('c'), sack: [block('d', 'f')] });
       const { ssthresh } = bench.connection;
       bench.receive('.', { ack: ackFor('k') });
+      bench.write(segments(1, 10));
       bench.receive('.', { ack: ackFor('k'), sack: [block('a')] });
       assert.equal(bench.connection.ssthresh, ssthresh);
       assert.equal(bench.host.mib.TcpExt.TCPDSACKIgnoredOld, 1);

@@ -54,8 +54,9 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
 /** RACK, the tail loss probe, and what may still be undone. */
 function ofRecovery(tcb: TcpConnection, ago: (us: number) => number): unknown[] {
   return [
-    bits(tcb.newDataFirst, tcb.rackAdvanced, tcb.dsackRound, tcb.undoable, tcb.frto, tcb.reorderingSeen > 0),
-    [tcb.rackRttUs, tcb.reoWndSteps, tcb.reoWndPersist, tcb.dsackRoundSeq],
+    bits(tcb.rackAdvanced, tcb.rackDsackSeen, tcb.undoable, tcb.frto, tcb.reorderingSeen > 0),
+    [tcb.rackRttUs, tcb.reoWndSteps, tcb.reoWndPersist, tcb.repair],
+    [tcb.rackDelivered === 0 ? 0 : tcb.delivered - tcb.rackDelivered],
     [tcb.probeOut, tcb.probeSeq, tcb.dsackDups, tcb.minRttUs],
     [tcb.undoSeq, tcb.undoRetrans, ago(tcb.undoStampUs), tcb.priorSsthresh],
   ];
@@ -68,7 +69,7 @@ function flightOf(tcb: TcpConnection, nowUs: number): string {
     const segment = flight.at(i);
     if (segment === undefined) continue;
     text += `;${segment.seq}:${segment.end}:${segment.marks}:${segment.attempts}:${nowUs - segment.sentUs}`;
-    text += `:${segment.order - tcb.rackOrder}`;
+    text += `:${segment.order - tcb.rackOrder}:${segment.delivered < 0 ? '' : tcb.delivered - segment.delivered}`;
   }
   return text;
 }
