@@ -135,7 +135,7 @@ export interface Sysctl {
   tcp_reordering: number;
   tcp_max_reordering: number;
   /**
-   * How losses are found by time (RACK, RFC 8985), bits: 1 nothing any more (as Linux: with SACK there is no other way);
+   * How losses are found by time (RACK, RFC 8985), bits: 1 means nothing any more (as Linux: there is no other way);
    * 2 the reordering window does not grow; 4 three segments behind a hole do not end the patience with it.
    */
   tcp_recovery: number;
