@@ -5,7 +5,7 @@
  * @module
  */
 import { ACK, RST, SYN } from '../wire/tcp.ts';
-import { mayAnswerInvalid, elapsedSinceEcho } from './ack.ts';
+import { elapsedSinceEcho, mayAnswerInvalid } from './ack.ts';
 import { emitSyn } from './emit.ts';
 import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
 import { enterLoss } from './recovery.ts';
