@@ -74,7 +74,6 @@ function watch(tcb: Tcb, outcome: AckOutcome): void {
   }
   if (calm && probeWasLost(tcb)) {
     markLostWithoutCongestion(tcb, tcb.mss);
-    tcb.repair = 'lost';
     return;
   }
   enterRecovery(tcb, outcome.ece);
@@ -269,5 +268,6 @@ export function markLostWithoutCongestion(tcb: Tcb, limit: number): boolean {
     forgetUndo(tcb);
     setCaState(tcb, 'Loss');
   }
+  tcb.repair = 'lost';
   return true;
 }
