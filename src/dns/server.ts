@@ -51,6 +51,8 @@ export interface DnsServerOptions {
 
 const DNS_PORT = 53;
 const DEFAULT_TTL = 3600;
+/** After a connection could not be accepted, in microseconds. */
+const ACCEPT_PAUSE_US = 100_000;
 
 /**
  * A small authoritative name server for embedded networks: zones in an object, over UDP and TCP. What is not in its
@@ -74,6 +76,7 @@ export class DnsServer {
   private readonly udp: number;
   private readonly listener: Listener;
   private readonly connections = new Set<TcpSocketStream>();
+  private closed = false;
 
   constructor(stack: Stack, options: DnsServerOptions) {
     const { port = DNS_PORT, ttl = DEFAULT_TTL } = options;
@@ -108,6 +111,7 @@ export class DnsServer {
 
   /** Ends it, and every connection. */
   close(): void {
+    this.closed = true;
     this.sys.close(this.udp);
     this.listener.close();
     for (const connection of this.connections) connection.abort();
@@ -172,9 +176,16 @@ export class DnsServer {
   // --- TCP --------------------------------------------------------------------------------------------------------
 
   private async serveTcp(): Promise<void> {
-    for await (const connection of this.listener) {
-      if (this.connections.size >= this.limits.tcpConnections) connection.abort();
-      else void this.serveConnection(connection);
+    while (!this.closed) {
+      try {
+        for await (const connection of this.listener) {
+          if (this.connections.size >= this.limits.tcpConnections) connection.abort();
+          else void this.serveConnection(connection);
+        }
+      } catch {
+        // No descriptor is left: others will be closed.
+        await new Promise<void>(resolve => new Delay(this.stack.host, resolve).start(ACCEPT_PAUSE_US));
+      }
     }
   }
 
