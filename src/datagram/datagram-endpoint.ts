@@ -15,7 +15,7 @@ import type { IcmpError, Route } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, type ReadyListener } from '../core/readiness.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
-import { AF_INET, ANY_V4, ANY_V6, type IpAddress } from '../wire/address.ts';
+import { AF_INET, AF_INET6, ANY_V4, ANY_V6, type IpAddress } from '../wire/address.ts';
 import { ipv4Tos, ipv4Ttl } from '../wire/ipv4.ts';
 import { ipv6HopLimit, ipv6TrafficClass } from '../wire/ipv6.ts';
 import {
@@ -38,6 +38,15 @@ export interface DatagramLayer {
   /** Settings of a fresh socket, and of an IPv6 one. */
   readonly defaults: DatagramSettings;
   readonly defaults6: DatagramSettings;
+}
+
+/** What holds for one datagram alone (Linux's ipcm_cookie). */
+export interface SendControl {
+  /** An address of ours to send from; null leaves it to the socket. */
+  readonly source: IpAddress | null;
+  /** Index of the interface to send by; 0 leaves it to the socket. */
+  readonly device: number;
+  readonly settings: Partial<Pick<DatagramSettings, 'ttl' | 'tos' | 'mtuDiscover'>>;
 }
 
 /** One datagram socket without its descriptor: what UDP and ping sockets have in common. */
@@ -67,6 +76,8 @@ export abstract class DatagramEndpoint implements BoundAddress {
   private readShut = false;
   private writeShut = false;
   private route: Route | null = null;
+  /** Of the datagram that is being sent, when it was given one. */
+  private source: IpAddress | null = null;
 
   constructor(layer: DatagramLayer, user: ReadyListener | null) {
     this.host = layer.host;
@@ -170,6 +181,29 @@ export abstract class DatagramEndpoint implements BoundAddress {
     }
     const result = this.transmit(route, address === null ? this.remotePort : port, bytes, start, end);
     return result < 0 ? result : end - start;
+  }
+
+  /** As `send`, of a datagram with control data. -EINVAL for another interface than IPv6 is bound to. */
+  sendWith(
+    control: SendControl,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    address: IpAddress | null,
+    port: number,
+  ): number {
+    const { settings, route } = this;
+    const device = control.device || settings.device;
+    const isIpv6 = (address ?? this.remoteAddress)?.family === AF_INET6;
+    if (isIpv6 && settings.device !== 0 && device !== settings.device) return -EINVAL;
+    this.settings = { ...settings, ...control.settings, device };
+    this.source = control.source;
+    this.route = null;
+    const result = this.send(bytes, start, end, address, port);
+    this.settings = settings;
+    this.source = null;
+    this.route = route;
+    return result;
   }
 
   /**
@@ -369,7 +403,8 @@ export abstract class DatagramEndpoint implements BoundAddress {
     }
     const bound =
       this.localAddress.isUnspecified || ip.isBroadcast(this.localAddress) || this.localAddress.isMulticast;
-    const route = ip.route(destination, bound ? null : this.localAddress, this.settings.device);
+    const source = this.source ?? (bound ? null : this.localAddress);
+    const route = ip.route(destination, source, this.settings.device);
     if (typeof route !== 'number') this.route = route;
     return route;
   }

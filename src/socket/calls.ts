@@ -132,7 +132,7 @@ export class Sys {
     return this.traced ? this.show('sendto', A.sendtoArgs(sockfd, buf, flags, dest), result) : result;
   }
 
-  /** sendmsg(2), without control data. */
+  /** sendmsg(2); on a datagram socket with control data. */
   sendmsg(sockfd: number, msg: MsgHdr, flags = 0): number {
     const result = this.begin().sendmsg(sockfd, msg, flags);
     return this.traced ? this.show('sendmsg', A.msgArgs(sockfd, msg, flags, Infinity), result) : result;

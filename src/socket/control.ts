@@ -1,10 +1,10 @@
 /**
- * Control messages of recvmsg(2): what a socket knows of a datagram besides its bytes (cmsg(3), ip(7)).
+ * Control messages, and those of recvmsg(2): what a socket knows of a datagram besides its bytes (cmsg(3), ip(7)).
  * @module
  */
 import type { DatagramInfo, QueuedError } from '../datagram/received.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
-import { AF_INET6, type IpAddress } from '../wire/address.ts';
+import { AF_INET, AF_INET6, type IpAddress } from '../wire/address.ts';
 import {
   IP_PKTINFO,
   IP_RECVERR,
@@ -20,14 +20,14 @@ import {
   SOL_SOCKET,
 } from './constants.ts';
 import type { Timeval } from './options.ts';
-import type { Out, Sockaddr } from './sockaddr.ts';
+import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
 import type { SocketOptions } from './socket.ts';
 
 /** struct in_pktinfo. */
 export interface InPktinfo {
-  /** Index of the interface the datagram came in by. */
+  /** Index of the interface the datagram came in by, or is to go out by. */
   readonly ipi_ifindex: number;
-  /** The address of ours to answer from. */
+  /** The address of ours to answer from; in sendmsg the one to send from. */
   readonly ipi_spec_dst: IpAddress;
   /** The destination in its header. */
   readonly ipi_addr: IpAddress;
@@ -35,9 +35,9 @@ export interface InPktinfo {
 
 /** struct in6_pktinfo. */
 export interface In6Pktinfo {
-  /** The destination in its header. */
+  /** The destination in its header; in sendmsg the address to send from. */
   readonly ipi6_addr: IpAddress;
-  /** Index of the interface the datagram came in by. */
+  /** Index of the interface the datagram came in by, or is to go out by. */
   readonly ipi6_ifindex: number;
 }
 
@@ -73,7 +73,7 @@ export class MessageOut implements Out<Sockaddr> {
 /** What `options` ask for about a datagram, in Linux's order. */
 export function addControl(
   control: ControlMessage[],
-  options: SocketOptions,
+  { options, family }: { readonly options: SocketOptions; readonly family: number },
   info: DatagramInfo,
   ip: IpLayer,
 ): void {
@@ -82,7 +82,7 @@ export function addControl(
     const time = { tv_sec: (info.atUs - tv_usec) / 1e6, tv_usec };
     control.push({ cmsg_level: SOL_SOCKET, cmsg_type: SO_TIMESTAMP, cmsg_data: time });
   }
-  if (info.address.family === AF_INET6) {
+  if (family === AF_INET6) {
     addControl6(control, options, info);
     return;
   }
@@ -96,8 +96,10 @@ function addControl6(control: ControlMessage[], options: SocketOptions, info: Da
   const add = (cmsg_type: number, cmsg_data: number | In6Pktinfo): void => {
     control.push({ cmsg_level: SOL_IPV6, cmsg_type, cmsg_data });
   };
-  const { destination: ipi6_addr, netif: ipi6_ifindex } = info;
-  if (options.pktInfo) add(IPV6_PKTINFO, { ipi6_addr, ipi6_ifindex });
+  if (options.pktInfo)
+    add(IPV6_PKTINFO, { ipi6_addr: info.destination.toMapped(), ipi6_ifindex: info.netif });
+  // Of a datagram over IPv4 the options of SOL_IP would ask, which an IPv6 socket does not have here.
+  if (info.destination.family === AF_INET) return;
   if (options.recvTtl) add(IPV6_HOPLIMIT, info.ttl);
   if (options.recvTos) add(IPV6_TCLASS, info.tos);
 }
@@ -117,9 +119,8 @@ export function errorControl(error: QueuedError, family: number): ControlMessage
     ee_code: error.code,
     ee_info: error.info,
     ee_data: 0,
-    offender: offender === null ? null : { family: offender.family, address: offender, port: 0 },
+    offender: offender === null ? null : sockaddrOf(family, offender, 0),
   };
-  const isV6 = error.destination.family === AF_INET6 || (offender === null && family === AF_INET6);
-  if (isV6) return { cmsg_level: SOL_IPV6, cmsg_type: IPV6_RECVERR, cmsg_data: data };
+  if (family === AF_INET6) return { cmsg_level: SOL_IPV6, cmsg_type: IPV6_RECVERR, cmsg_data: data };
   return { cmsg_level: SOL_IP, cmsg_type: IP_RECVERR, cmsg_data: data };
 }

@@ -4,7 +4,8 @@ import type { DatagramEndpoint } from '../datagram/datagram-endpoint.ts';
 import { datagramInfo, SO_EE_ORIGIN_LOCAL } from '../datagram/received.ts';
 import type { DatagramSettings, MtuDiscover } from '../datagram/settings.ts';
 import { AF_INET6, AF_UNSPEC, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, SOCK_DGRAM } from './constants.ts';
-import { addControl, errorControl, MessageOut } from './control.ts';
+import { addControl, type ControlMessage, errorControl, MessageOut } from './control.ts';
+import { parseSendControl } from './send-control.ts';
 import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
 import { Socket, type SocketContext, type SocketOptions, type TransportSettings } from './socket.ts';
 
@@ -69,6 +70,24 @@ export class DgramSocket extends Socket {
     return this.endpoint.send(bytes, start, end, to?.address.toUnmapped() ?? null, to?.port ?? 0);
   }
 
+  /** As `send`, with the control data of sendmsg(2). */
+  sendWith(
+    control: readonly ControlMessage[],
+    bytes: Uint8Array,
+    flags: number,
+    to: Sockaddr | null,
+  ): number {
+    if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
+    if (bytes.length > 0xffff) return -EMSGSIZE;
+    if (to !== null && !this.mayReach(to.address)) return -ENETUNREACH;
+    const { endpoint, family } = this;
+    const address = to?.address.toUnmapped() ?? null;
+    const overIpv6 = ((address ?? endpoint.remoteAddress)?.family ?? family) === AF_INET6;
+    const parsed = parseSendControl(control, family, overIpv6, endpoint.ip);
+    if (typeof parsed === 'number') return parsed;
+    return endpoint.sendWith(parsed, bytes, 0, bytes.length, address, to?.port ?? 0);
+  }
+
   /** With MSG_TRUNC returns the datagram's full length, as recv(2) says. */
   override receive(
     into: Uint8Array,
@@ -87,7 +106,7 @@ export class DgramSocket extends Socket {
     if (length < 0) return endpoint.eof ? 0 : -EAGAIN;
     if (from !== null && info !== null) {
       from.value = sockaddrOf(this.family, info.address, info.port);
-      if (from instanceof MessageOut) addControl(from.control, this.options, info, endpoint.ip);
+      if (from instanceof MessageOut) addControl(from.control, this, info, endpoint.ip);
     }
     return (flags & MSG_TRUNC) !== 0 ? length : Math.min(length, end - start);
   }
@@ -109,7 +128,7 @@ export class DgramSocket extends Socket {
     if (from !== null) from.value = sockaddrOf(family, address, port);
     if (from instanceof MessageOut) {
       from.flags |= MSG_ERRQUEUE;
-      if (error.origin !== SO_EE_ORIGIN_LOCAL) addControl(from.control, this.options, received, endpoint.ip);
+      if (error.origin !== SO_EE_ORIGIN_LOCAL) addControl(from.control, this, received, endpoint.ip);
       from.control.push(errorControl(error, family));
     }
     return (flags & MSG_TRUNC) !== 0 ? data.length : count;
@@ -182,13 +201,14 @@ export class DgramSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const { reuseAddress, reusePort, broadcast, mtuDiscover, recvErr } = this.options;
+    const { reuseAddress, reusePort, broadcast, mtuDiscover, dontFrag, recvErr } = this.options;
+    const discover = MTU_DISCOVER[mtuDiscover] ?? 'dont';
     if (!this.isBound) this.endpoint.dualStack = this.isDualStack && this.protocol === IPPROTO_UDP;
     this.change({
       reuseAddress,
       reusePort,
       broadcast,
-      mtuDiscover: MTU_DISCOVER[mtuDiscover] ?? 'dont',
+      mtuDiscover: dontFrag && discover !== 'probe' ? 'do' : discover,
       recvErr,
     });
     if (!recvErr) this.endpoint.clearErrors();

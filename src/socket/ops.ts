@@ -29,7 +29,10 @@ import { TcpSocket } from './tcp-socket.ts';
 export interface MsgHdr {
   msg_name?: SockaddrInput | null;
   msg_iov: readonly Uint8Array[];
-  /** What was asked for with IP_RECVTTL, IP_RECVERR ...; always with room for all of it. sendmsg takes none. */
+  /**
+   * Of recvmsg what was asked for with IP_RECVTTL, IP_RECVERR ...; always with room for all of it. To sendmsg what
+   * holds for this datagram: IP_PKTINFO, IP_TTL, IP_TOS, IPV6_PKTINFO, IPV6_HOPLIMIT, IPV6_TCLASS, IPV6_DONTFRAG.
+   */
   msg_control?: readonly ControlMessage[];
   msg_flags?: number;
 }
@@ -165,7 +168,18 @@ export class Ops {
 
   sendmsg(fd: number, msg: MsgHdr, flags: number): number {
     const bytes = gather(msg);
-    return typeof bytes === 'number' ? bytes : this.send(fd, bytes, flags, msg.msg_name ?? null);
+    if (typeof bytes === 'number') return bytes;
+    return this.sendWith(fd, bytes, flags, msg) ?? this.send(fd, bytes, flags, msg.msg_name ?? null);
+  }
+
+  /** Sends a datagram with the control data of `msg`; null when there is none, or no use for it: on a stream. */
+  sendWith(fd: number, bytes: Uint8Array, flags: number, msg: MsgHdr): number | null {
+    const control = msg.msg_control ?? [];
+    const socket = this.files.get(fd);
+    if (!Array.isArray(control)) return -EFAULT;
+    if (control.length === 0 || !(socket instanceof DgramSocket)) return null;
+    const target = this.sendTarget(fd, bytes, msg.msg_name ?? null);
+    return typeof target === 'number' ? target : socket.sendWith(control, bytes, flags, target.to);
   }
 
   recvmsg(fd: number, msg: MsgHdr, flags: number): number {

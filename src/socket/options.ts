@@ -94,6 +94,7 @@ function flag(
     | 'reusePort'
     | 'broadcast'
     | 'keepAlive'
+    | 'dontFrag'
     | 'recvTtl'
     | 'recvTos'
     | 'pktInfo'
@@ -212,6 +213,7 @@ const IPV6_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option
   [C.IPV6_RECVTCLASS, flag('recvTos')],
   [C.IPV6_RECVERR, RECVERR],
   [C.IPV6_MTU_DISCOVER, MTU_DISCOVER],
+  [C.IPV6_DONTFRAG, flag('dontFrag')],
   [C.IPV6_MTU, { get: socket => socket.pathMtu || new Errno(ENOTCONN) }],
   [
     C.IPV6_V6ONLY,

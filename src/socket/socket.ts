@@ -37,6 +37,8 @@ export interface SocketOptions {
   readonly sndTimeoutUs: number;
   /** IP_MTU_DISCOVER as it was set. */
   readonly mtuDiscover: number;
+  /** IPV6_DONTFRAG. */
+  readonly dontFrag: boolean;
   /** IP_RECVERR; datagram sockets only. */
   readonly recvErr: boolean;
   /** What recvmsg is to say of each datagram: IP_RECVTTL, IP_RECVTOS, IP_PKTINFO, SO_TIMESTAMP. */
@@ -60,6 +62,7 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   rcvTimeoutUs: Number.POSITIVE_INFINITY,
   sndTimeoutUs: Number.POSITIVE_INFINITY,
   mtuDiscover: 1,
+  dontFrag: false,
   recvErr: false,
   recvTtl: false,
   recvTos: false,

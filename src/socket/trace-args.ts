@@ -41,7 +41,8 @@
  * | epoll_ctl | epfd, op, fd, event |
  * | epoll_wait | epfd, events: [{ events, data }], maxevents, timeout (ms) |
  *
- * `msg_control` is there when recvmsg filled it in: [{ cmsg_level, cmsg_type, cmsg_data: an int or a struct } ...].
+ * `msg_control` is there when recvmsg filled it in, or sendmsg was given some: [{ cmsg_level, cmsg_type, cmsg_data: an
+ * int or a struct } ...].
  * `buf` of a receiving call has the bytes that were received; of a failed one it is null.
  * @module
  */
@@ -190,23 +191,25 @@ export function msgArgs(sockfd: number, msg: MsgHdr, flags: number, length: numb
     left -= count;
   }
   const value: CallArgs = { msg_name: sockaddrValue(msg?.msg_name), msg_iov: iov };
-  const control = msg?.msg_control ?? [];
-  if (control.length > 0) value['msg_control'] = control.map(controlValue);
+  const control = msg?.msg_control;
+  if (Array.isArray(control) && control.length > 0) value['msg_control'] = control.map(controlValue);
   value['msg_flags'] = N.flagNames(msg?.msg_flags ?? 0, N.MSG_FLAGS);
   return { sockfd, msg: value, flags: N.flagNames(flags, N.MSG_FLAGS) };
 }
 
-function controlValue({ cmsg_level, cmsg_type, cmsg_data }: ControlMessage): CallValue {
+function controlValue(message: ControlMessage): CallValue {
+  // Anything may come from a caller in JavaScript.
+  const { cmsg_level, cmsg_type, cmsg_data } = message ?? {};
   const shown: CallArgs = {};
-  if (typeof cmsg_data === 'object') {
+  if (typeof cmsg_data === 'object' && cmsg_data !== null) {
     for (const [name, field] of Object.entries(cmsg_data as unknown as Record<string, unknown>)) {
       if (name === 'offender') shown[name] = sockaddrValue(field as SockaddrInput | null);
       else shown[name] = typeof field === 'number' ? field : String(field);
     }
   }
   return {
-    cmsg_level: N.valueName(cmsg_level, N.LEVELS),
-    cmsg_type: N.optionName(cmsg_level, cmsg_type),
+    cmsg_level: N.valueName(cmsg_level ?? 0, N.LEVELS),
+    cmsg_type: N.optionName(cmsg_level ?? 0, cmsg_type ?? 0),
     cmsg_data: typeof cmsg_data === 'number' ? cmsg_data : shown,
   };
 }

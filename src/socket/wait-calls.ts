@@ -112,9 +112,11 @@ export class SysWait {
   sendmsg(sockfd: number, msg: MsgHdr, flags = 0, options = NO_OPTIONS): Promise<number> {
     const beganUs = this.begin();
     const bytes = gather(msg);
+    // A datagram leaves at once or not at all.
+    const done = typeof bytes === 'number' ? bytes : this.sys.ops.sendWith(sockfd, bytes, flags, msg);
     const call =
-      typeof bytes === 'number'
-        ? Promise.resolve(bytes)
+      typeof bytes === 'number' || done !== null
+        ? Promise.resolve(done ?? 0)
         : this.sendAll(sockfd, bytes, flags, msg.msg_name ?? null, options);
     if (!this.sys.traced) return call;
     return this.show('sendmsg', beganUs, call, () => A.msgArgs(sockfd, msg, flags, Infinity));
