@@ -113,13 +113,18 @@ export function labelBytes(name: string): Uint8Array[] | null {
   if (name === '..') return null;
   const labels: Uint8Array[] = [];
   let length = 1;
-  for (const text of splitLabels(FINAL_DOT.test(name) ? name.slice(0, -1) : name)) {
+  for (const text of splitLabels(isComplete(name) ? name.slice(0, -1) : name)) {
     const label = unescapedBytes(text);
     if (label === null || label.length === 0 || label.length > LABEL_MAX) return null;
     length += 1 + label.length;
     labels.push(label);
   }
   return length > NAME_MAX ? null : labels;
+}
+
+/** Whether text has a dot at its end: then it is all of a name, and nothing is put behind it. */
+export function isComplete(text: string): boolean {
+  return FINAL_DOT.test(text);
 }
 
 /** The labels of a name as they are in its text. The root has none. */

@@ -15,7 +15,7 @@ import { HostsFile } from './hosts-file.ts';
 import { typeCode } from './library.ts';
 import { RESOLVER_LIMITS, type ResolverLimits } from './limits.ts';
 import { DNS_PORT, type NameServer, parseServer, zoneOf } from './name-server.ts';
-import { joinNames, nameKey, normalName, reverseName, splitLabels } from './names.ts';
+import { isComplete, joinNames, nameKey, normalName, reverseName, splitLabels } from './names.ts';
 import { Questions } from './questions.ts';
 import { isType, type KnownType, type ResourceRecord } from './records.ts';
 import { DEFAULT_RESOLV_CONF, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
@@ -197,7 +197,7 @@ export class Resolver implements NameResolver {
     let result: DnsErrorCode | null = 'ENOTFOUND';
     let noData = false;
     let serverFailed = false;
-    for (const candidate of this.candidates(name, hostname.endsWith('.'))) {
+    for (const candidate of this.candidates(name, isComplete(hostname))) {
       result = await this.findBoth(candidate, families, found, signal);
       if (result === null) return;
       noData ||= result === 'ENODATA';

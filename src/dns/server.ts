@@ -8,16 +8,14 @@ import {
   AF_INET,
   IP_PKTINFO,
   IPV6_RECVPKTINFO,
-  SO_REUSEADDR,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOL_IP,
   SOL_IPV6,
-  SOL_SOCKET,
 } from '../socket/constants.ts';
+import type { ControlMessage } from '../socket/control.ts';
 import { encodeLengthPrefixed, readLengthPrefixed } from '../socket/framing.ts';
 import type { MsgHdr } from '../socket/ops.ts';
-import type { SockaddrInput } from '../socket/sockaddr.ts';
 import type { Stack } from '../stack/stack.ts';
 import { IpAddress } from '../wire/address.ts';
 import { MESSAGE_MAX } from './message.ts';
@@ -128,8 +126,6 @@ export class DnsServer {
     const family = IpAddress.parse(hostname)?.family ?? AF_INET;
     const fd = sys.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) throw new SocketError('socket', fd);
-    // For the sockets of `sendFrom`.
-    sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (family === AF_INET) sys.setsockopt(fd, SOL_IP, IP_PKTINFO, 1);
     else sys.setsockopt(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
     const result = sys.bind(fd, { address: hostname, port });
@@ -151,26 +147,9 @@ export class DnsServer {
       // An error of one datagram that was sent is not one of the others.
       if (length < 0 || client === null || client === undefined) continue;
       const answer = this.responder.respond(buffer.subarray(0, length), 'udp');
-      if (answer !== null) this.sendFrom(destinationOf(message), client, answer);
+      if (answer === null) continue;
+      sys.sendmsg(udp, { msg_name: client, msg_iov: [answer], msg_control: sourceIn(message) });
     }
-  }
-
-  /** Sends an answer from the address that was asked: a client hears no other (RFC 5452 section 9.1). */
-  private sendFrom(local: IpAddress | null, client: SockaddrInput, answer: Uint8Array): void {
-    const { sys, port } = this;
-    const remote = (client.address as IpAddress).toUnmapped();
-    const route = this.stack.ip.route(remote, null);
-    if (local === null || typeof route === 'number' || route.source.equals(local)) {
-      sys.sendto(this.udp, answer, 0, client);
-      return;
-    }
-    const fd = sys.socket(local.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
-    sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (sys.bind(fd, { address: local, port }) === 0) {
-      sys.sendto(fd, answer, 0, { address: remote, port: client.port });
-    }
-    sys.close(fd);
   }
 
   // --- TCP --------------------------------------------------------------------------------------------------------
@@ -214,12 +193,14 @@ export class DnsServer {
   }
 }
 
-/** The address that a datagram was sent to; null when that is not known. */
-function destinationOf({ msg_control: control = [] }: MsgHdr): IpAddress | null {
-  for (const { cmsg_data: data } of control) {
-    if (typeof data !== 'object') continue;
-    if ('ipi_spec_dst' in data) return data.ipi_spec_dst;
-    if ('ipi6_addr' in data) return data.ipi6_addr.toUnmapped();
-  }
-  return null;
+/** What sends an answer from the address that was asked: a client hears no other (RFC 5452 section 9.1). */
+function sourceIn({ msg_control: control = [] }: MsgHdr): ControlMessage[] {
+  return control.flatMap(message => {
+    const { cmsg_data: data } = message;
+    if (typeof data !== 'object') return [];
+    // The interface is for the routes to choose, unless the address means something on one alone.
+    if ('ipi_spec_dst' in data) return [{ ...message, cmsg_data: { ...data, ipi_ifindex: 0 } }];
+    if (!('ipi6_addr' in data)) return [];
+    return [data.ipi6_addr.needsZone ? message : { ...message, cmsg_data: { ...data, ipi6_ifindex: 0 } }];
+  });
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { IpAddress } from '../wire/address.ts';
-import { isWithin, joinNames, nameKey, normalName, parentName } from './names.ts';
+import { isComplete, isWithin, joinNames, nameKey, normalName, parentName } from './names.ts';
 import type { CaaData, KnownType, MxData, ResourceRecord, SoaData, SrvData } from './records.ts';
 
 /** One value or several. */
@@ -151,9 +151,8 @@ export class Zone {
   /** The name that text in the zone stands for; null when it is none. */
   private absolute(text: string): string | null {
     if (text === '@') return this.origin;
-    // A dot at the end is the end, as in a zone file.
     const name = normalName(text);
-    return name === null || text.endsWith('.') ? name : normalName(joinNames(name, this.origin));
+    return name === null || isComplete(text) ? name : normalName(joinNames(name, this.origin));
   }
 
   private dataOf(type: string, value: unknown): unknown {
