@@ -68,6 +68,7 @@ export class TcpConnection extends Tcb {
    */
   accept(syn: Segment, handshake: Handshake, synAckSent = true): void {
     this.state = 'SYN_RCVD';
+    this.segsIn = 1;
     this.rcvWscale = handshake.rcvWscale;
     this.ecnFlags = handshake.ecn ? ECN_OK : 0;
     takeSyn(this, syn);

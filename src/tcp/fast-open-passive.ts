@@ -4,15 +4,16 @@
  * SYN-ACK is sent again.
  * @module
  */
+import { seqGt } from '../base/seq.ts';
 import { ACK, RST, SYN } from '../wire/tcp.ts';
 import { elapsedSinceEcho, mayAnswerInvalid } from './ack.ts';
-import { emitSyn } from './emit.ts';
+import { emitSyn, sendAck } from './emit.ts';
 import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
 import { enterLoss } from './recovery.ts';
 import { traceRetransmit } from './retransmit.ts';
 import { updateRtt } from './rtt.ts';
 import type { Segment } from './segment.ts';
-import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
+import { RTO_FALLBACK_US, RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import { setTimer, TIMER_RETRANSMIT } from './timers.ts';
 import { restartRetransmit } from './transmit-timer.ts';
 import { undoAtEnd } from './undo.ts';
@@ -39,9 +40,10 @@ export function beginChild(
   tcb.sndUna = tcb.sndNxt;
   tcb.rcvSpaceSeq = tcb.rcvNxt;
   tcb.rcvSpaceUs = tcb.nowUs;
+  tcb.rtoUs = RTO_FALLBACK_US;
   tcb.congestion.onStart(tcb);
   fastOpen.synDataAcked = takeSynText(tcb, syn);
-  emitSyn(tcb, cookie);
+  emitSynAck(tcb, cookie);
   setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US);
 }
 
@@ -54,7 +56,7 @@ export function synAckTimeout(tcb: Tcb, fastOpen: FastOpen): boolean {
   fastOpen.synAckTimeouts++;
   tcb.retransmits++;
   tcb.totalRto++;
-  if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = tcb.nowUs;
+  if (tcb.undoStampUs === 0) tcb.undoStampUs = tcb.nowUs;
   setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US * 2 ** fastOpen.synAckTimeouts);
   return true;
 }
@@ -66,13 +68,26 @@ export function answerSynAgain(tcb: Tcb, { seq, flags }: Segment): boolean {
   return true;
 }
 
+/** All of the segment came with the SYN: it says nothing of our SYN-ACK, and is told what we have (as Linux). */
+export function refuseRepetition(tcb: Tcb, { seq, length }: Segment): boolean {
+  if (length === 0 || seqGt((seq + length) | 0, tcb.rcvNxt)) return false;
+  if (mayAnswerInvalid(tcb, 'TCPACKSkippedSynRecv')) sendAck(tcb);
+  return true;
+}
+
 function sendSynAckAgain(tcb: Tcb): void {
   const { mib } = tcb.context.host;
   tcb.totalRetrans++;
   mib.Tcp.RetransSegs++;
   mib.TcpExt.TCPSynRetrans++;
   traceRetransmit(tcb, 'syn-ack', tcb.iss, 1, tcb.totalRetrans);
-  emitSyn(tcb);
+  emitSynAck(tcb, null);
+}
+
+/** It is none of the connection's segments (tcpi_segs_out, as Linux). */
+function emitSynAck(tcb: Tcb, cookie: FastOpenCookie | null): void {
+  emitSyn(tcb, cookie);
+  tcb.segsOut--;
 }
 
 /** Our SYN-ACK is acknowledged, and perhaps data behind it: from now on this is a connection like any other. */
@@ -85,7 +100,7 @@ export function synAckAcknowledged(tcb: Tcb, fastOpen: FastOpen): void {
   if (tcb.srttUs === 0) measureSynAck(tcb, fastOpen);
   if (tcb.caState === 'Loss' && tcb.flight.packetsOut === 0) undoAtEnd(tcb, outcome);
   tcb.retransmits = 0;
-  if (tcb.caState !== 'Recovery') tcb.retransmitStampUs = 0;
+  tcb.undoStampUs = 0;
   restartRetransmit(tcb);
 }
 

@@ -18,7 +18,7 @@ import { ackDueNow } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
 import { refuse, sendAck, sendReset } from './emit.ts';
 import { noteStrayFin, noteStrayReset } from './fast-open-blackhole.ts';
-import { answerSynAgain, synAckAcknowledged } from './fast-open-passive.ts';
+import { answerSynAgain, refuseRepetition, synAckAcknowledged } from './fast-open-passive.ts';
 import { TX_SYN } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { beginMtuSearch } from './mtu-probe.ts';
@@ -27,11 +27,9 @@ import { owesAckNow, receiveFin, receiveOld, receiveText, setDsack } from './rec
 import type { Segment } from './segment.ts';
 import { mayReceive } from './state.ts';
 import { synSentInput } from './syn-sent.ts';
-import type { Tcb } from './tcb.ts';
+import { RTO_FALLBACK_US, type Tcb } from './tcb.ts';
 import { setTimer, TIMER_FIN_WAIT_2, TIMER_KEEPALIVE } from './timers.ts';
 
-/** The time-out to begin with when the handshake gave no measurement (RFC 6298 section 5.7), in microseconds. */
-const RTO_FALLBACK_US = 3_000_000;
 /** Days after which a remembered timestamp says nothing any more (RFC 7323 section 5.5), in microseconds. */
 const PAWS_IDLE_MAX_US = 24 * 86400 * 1e6;
 
@@ -164,7 +162,9 @@ export function resetByPeer(tcb: Tcb): void {
 /** RFC 5961 section 4: a SYN on a synchronized connection is challenged, wherever it lies. */
 function checkSyn(tcb: Tcb, segment: Segment): boolean {
   if (!segment.has(SYN) || simultaneousSynAck(tcb, segment)) return true;
-  challengeSyn(tcb, segment);
+  // Linux refuses a stranger's SYN while it waits for the ACK of its SYN-ACK, and leaves the connection alone.
+  if (tcb.isFastOpenChild && segment.seq !== tcb.irs) refuse(tcb, segment);
+  else challengeSyn(tcb, segment);
   return false;
 }
 
@@ -197,6 +197,7 @@ function checkAck(tcb: Tcb, segment: Segment): boolean {
 function acknowledgeSyn(tcb: Tcb, segment: Segment): boolean {
   const { fastOpen } = tcb;
   const child = fastOpen?.synAckOut === true;
+  if (child && refuseRepetition(tcb, segment)) return false;
   if (!acknowledgesNew(tcb, segment.ack) && !(child && segment.ack === tcb.sndUna)) {
     refuse(tcb, segment);
     return false;

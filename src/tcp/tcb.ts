@@ -55,6 +55,8 @@ export type CaState = 'Open' | 'Disorder' | 'CWR' | 'Recovery' | 'Loss';
 
 /** The time-out that RFC 6298 section 2.1 starts from, in microseconds. */
 export const RTO_INITIAL_US = 1_000_000;
+/** The time-out to begin with when the handshake gave no measurement (RFC 6298 section 5.7), in microseconds. */
+export const RTO_FALLBACK_US = 3_000_000;
 /** The MSS to assume when the peer names none, over IPv4 and over IPv6 (RFC 9293 section 3.7.1). */
 export const MSS_DEFAULT = 536;
 export const MSS_DEFAULT_V6 = 1220;

@@ -86,8 +86,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
 
   /** The handshake is under way, and the connection of no use yet. */
   get connecting(): boolean {
-    const { state, isFastOpenChild } = this.connection;
-    return state === 'SYN_SENT' || (state === 'SYN_RCVD' && !isFastOpenChild);
+    return this.handshaking && !this.connection.isFastOpenChild;
   }
 
   /** The connection may be used: the handshake is done, or goes on beside it (Fast Open); and it has not ended. */
@@ -162,14 +161,19 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.connection.finQueued;
   }
 
-  /** Bytes that are not acknowledged (SIOCOUTQ). */
+  private get handshaking(): boolean {
+    const { state } = this.connection;
+    return state === 'SYN_SENT' || state === 'SYN_RCVD';
+  }
+
+  /** Bytes that are not acknowledged (SIOCOUTQ); none before the handshake is done. */
   get outq(): number {
-    return outQueue(this.connection);
+    return this.handshaking ? 0 : outQueue(this.connection);
   }
 
   /** Bytes that were not sent even once (SIOCOUTQNSD). */
   get outqNotSent(): number {
-    return this.connection.unsent;
+    return this.handshaking ? 0 : this.connection.unsent;
   }
 
   /** Queues bytes[start, end); returns how many were taken, 0 when full. `more`: MSG_MORE. */
