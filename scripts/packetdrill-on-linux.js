@@ -24,12 +24,14 @@ const SYSCTLS = [
   'net.ipv4.tcp_wmem=4096 16384 4194304',
 ];
 
-/** The addresses that google/packetdrill's own way of running its scripts has. */
+/** The addresses, and the Fast Open cookie for them, that google/packetdrill's own way of running its scripts has. */
 const FAMILY = {
-  ipv4: '--ip_version=ipv4 --local_ip=192.168.0.1 --gateway_ip=192.168.0.1 --netmask_ip=255.255.0.0 --remote_ip=192.0.2.1',
+  ipv4:
+    '--ip_version=ipv4 --local_ip=192.168.0.1 --gateway_ip=192.168.0.1 --netmask_ip=255.255.0.0 --remote_ip=192.0.2.1 ' +
+    '-D TFO_COOKIE=3021b9d889017eeb',
   ipv6:
     '--ip_version=ipv6 --mtu=1520 --local_ip=fd3d:0a0b:17d6::1 --gateway_ip=fd3d:0a0b:17d6:8888::1 ' +
-    '--remote_ip=fd3d:fa7b:d17d::1',
+    '--remote_ip=fd3d:fa7b:d17d::1 -D TFO_COOKIE=c1d1e9742a47a9bc',
 };
 const TIMEOUT_MS = 300_000;
 
