@@ -328,7 +328,7 @@ export class TcpSocket extends Socket {
   }
 
   override takeError(): number {
-    if (this.endpoint !== null) return this.endpoint.takeError();
+    if (this.endpoint !== null) return this.endpoint.takeError() || this.endpoint.takeSoftError();
     const { leftError } = this;
     this.leftError = 0;
     return leftError;

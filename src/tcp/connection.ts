@@ -282,6 +282,13 @@ export class TcpConnection extends Tcb {
     return error;
   }
 
+  /** The errno of the last hint of the network (ICMP) that is still to be told, or 0; clears it (sk_err_soft). */
+  takeSoftError(): number {
+    const { softError } = this;
+    this.softError = 0;
+    return softError;
+  }
+
   /** New settings take effect at once. */
   applySettings(settings: TcpSettings): void {
     const before = this.settings;

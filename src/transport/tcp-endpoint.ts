@@ -191,6 +191,11 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.connection.takeError();
   }
 
+  /** The errno of the network's last hint, or 0; clears it. */
+  takeSoftError(): number {
+    return this.connection.takeSoftError();
+  }
+
   /** TCP_QUICKACK. */
   setQuickAck(on: boolean): void {
     this.connection.setQuickAck(on);
