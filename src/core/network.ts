@@ -45,6 +45,8 @@ export interface IpSendOptions {
   readonly dontFragment: boolean;
   /** Goes by the interface's MTU, whatever was learned of the path: for those who probe it. */
   readonly ignorePathMtu?: boolean;
+  /** Whether members of a group on this host get a copy of what is sent to it; unless told otherwise they do. */
+  readonly loopBack?: boolean;
 }
 
 /** An ICMP error about a packet that this host sent. Lent for the time of the call. */

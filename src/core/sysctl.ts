@@ -31,6 +31,8 @@ export interface Sysctl {
   icmp_msgs_burst: number;
   /** Milliseconds between two rate-limited ICMP messages to one target. */
   icmp_ratelimit: number;
+  /** Groups that one socket may be in. */
+  igmp_max_memberships: number;
   icmp_echo_ignore_all: boolean;
   icmp_echo_ignore_broadcasts: boolean;
   /** The same of IPv6, for groups (net.ipv6.icmp). */
@@ -243,6 +245,7 @@ export const DEFAULT_SYSCTL: Sysctl = {
   icmp_msgs_per_sec: 1000,
   icmp_msgs_burst: 50,
   icmp_ratelimit: 1000,
+  igmp_max_memberships: 20,
   icmp_echo_ignore_all: false,
   icmp_echo_ignore_broadcasts: true,
   echo_ignore_multicast: false,

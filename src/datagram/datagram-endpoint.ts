@@ -6,6 +6,8 @@ import {
   EDESTADDRREQ,
   EINVAL,
   EMSGSIZE,
+  ENOBUFS,
+  ENODEV,
   EPIPE,
 } from '../base/errno.ts';
 import { Ring } from '../base/ring.ts';
@@ -15,6 +17,7 @@ import type { IcmpError, Route } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, type ReadyListener } from '../core/readiness.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
+import type { Netif } from '../net/netif.ts';
 import { AF_INET, AF_INET6, ANY_V4, ANY_V6, type IpAddress } from '../wire/address.ts';
 import { ipv4Tos, ipv4Ttl } from '../wire/ipv4.ts';
 import { ipv6HopLimit, ipv6TrafficClass } from '../wire/ipv6.ts';
@@ -49,6 +52,12 @@ export interface SendControl {
   readonly settings: Partial<Pick<DatagramSettings, 'ttl' | 'tos' | 'mtuDiscover'>>;
 }
 
+/** A multicast group that a socket has joined. */
+interface Membership {
+  readonly group: IpAddress;
+  readonly netif: Netif;
+}
+
 /** One datagram socket without its descriptor: what UDP and ping sockets have in common. */
 export abstract class DatagramEndpoint implements BoundAddress {
   user: ReadyListener | null;
@@ -78,6 +87,7 @@ export abstract class DatagramEndpoint implements BoundAddress {
   private route: Route | null = null;
   /** Of the datagram that is being sent, when it was given one. */
   private source: IpAddress | null = null;
+  private memberships: readonly Membership[] = [];
 
   constructor(layer: DatagramLayer, user: ReadyListener | null) {
     this.host = layer.host;
@@ -196,7 +206,9 @@ export abstract class DatagramEndpoint implements BoundAddress {
     const device = control.device || settings.device;
     const isIpv6 = (address ?? this.remoteAddress)?.family === AF_INET6;
     if (isIpv6 && settings.device !== 0 && device !== settings.device) return -EINVAL;
-    this.settings = { ...settings, ...control.settings, device };
+    const multicastTtl = control.settings.ttl ?? settings.multicastTtl;
+    const multicastNetif = control.device || settings.multicastNetif;
+    this.settings = { ...settings, ...control.settings, device, multicastTtl, multicastNetif };
     this.source = control.source;
     this.route = null;
     const result = this.send(bytes, start, end, address, port);
@@ -303,6 +315,46 @@ export abstract class DatagramEndpoint implements BoundAddress {
     this.route = null;
   }
 
+  /** IP_MULTICAST_IF: what is sent to groups goes by the interface with this index; 0 leaves it to the routes. */
+  useMulticastNetif(index: number): void {
+    this.settings = { ...this.settings, multicastNetif: index };
+    this.route = null;
+  }
+
+  /**
+   * Joins a multicast group on the interface with this index; 0: where a packet to it would go. 0, -EINVAL (no group),
+   * -ENODEV, -EADDRINUSE (has joined), -ENOBUFS (igmp_max_memberships).
+   */
+  joinGroup(group: IpAddress, index: number): number {
+    if (!group.isMulticast) return -EINVAL;
+    const netif = this.netifFor(group, index);
+    if (netif === null) return -ENODEV;
+    if (this.memberships.some(each => each.netif === netif && each.group.equals(group))) return -EADDRINUSE;
+    if (this.memberships.length >= this.host.sysctl.igmp_max_memberships) return -ENOBUFS;
+    this.memberships = [...this.memberships, { group, netif }];
+    this.ip.joinGroup(netif, group);
+    return 0;
+  }
+
+  /** Leaves a group. 0, -ENODEV, -EADDRNOTAVAIL (has not joined). */
+  leaveGroup(group: IpAddress, index: number): number {
+    const netif = index === 0 ? null : this.ip.netif(index);
+    if (index !== 0 && netif === null) return -ENODEV;
+    const left = this.memberships.find(
+      each => each.group.equals(group) && (netif === null || each.netif === netif),
+    );
+    if (left === undefined) return -EADDRNOTAVAIL;
+    this.memberships = this.memberships.filter(each => each !== left);
+    this.ip.leaveGroup(left.netif, group);
+    return 0;
+  }
+
+  private netifFor(group: IpAddress, index: number): Netif | null {
+    if (index !== 0) return this.ip.netif(index);
+    const route = this.ip.route(group, null, this.settings.device);
+    return typeof route === 'number' ? null : this.ip.netif(route.netif);
+  }
+
   /** The largest IP packet that may go by `route` as a whole, in bytes. */
   mtuOf(route: Route): number {
     return this.settings.mtuDiscover === 'probe' ? this.ip.interfaceMtu(route) : route.mtu;
@@ -340,6 +392,8 @@ export abstract class DatagramEndpoint implements BoundAddress {
   /** Gives up the port and what is queued. */
   close(): void {
     this.letGo();
+    for (const { group, netif } of this.memberships) this.ip.leaveGroup(netif, group);
+    this.memberships = [];
     this.localPort = 0;
     this.user = null;
     this.clearErrors();
@@ -404,7 +458,9 @@ export abstract class DatagramEndpoint implements BoundAddress {
     const bound =
       this.localAddress.isUnspecified || ip.isBroadcast(this.localAddress) || this.localAddress.isMulticast;
     const source = this.source ?? (bound ? null : this.localAddress);
-    const route = ip.route(destination, source, this.settings.device);
+    const { device, multicastNetif } = this.settings;
+    const netif = destination.isMulticast && multicastNetif !== 0 ? multicastNetif : device;
+    const route = ip.route(destination, source, netif);
     if (typeof route !== 'number') this.route = route;
     return route;
   }

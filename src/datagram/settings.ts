@@ -19,6 +19,12 @@ export interface DatagramSettings {
   /** IP_TTL and IP_TOS. */
   readonly ttl: number;
   readonly tos: number;
+  /** IP_MULTICAST_TTL or IPV6_MULTICAST_HOPS: as `ttl`, of what is sent to a group. */
+  readonly multicastTtl: number;
+  /** IP_MULTICAST_LOOP: members of the group on this host get it, too. */
+  readonly multicastLoop: boolean;
+  /** IP_MULTICAST_IF: index of the interface by which it goes; 0 leaves it to the routes. */
+  readonly multicastNetif: number;
   /** IP_MTU_DISCOVER. */
   readonly mtuDiscover: MtuDiscover;
   /** IP_RECVERR: every error is told, and its details wait in the error queue. */
@@ -38,6 +44,9 @@ export function defaultDatagramSettings(sysctl: Sysctl): DatagramSettings {
     device: 0,
     ttl: sysctl.ip_default_ttl,
     tos: 0,
+    multicastTtl: 1,
+    multicastLoop: true,
+    multicastNetif: 0,
     mtuDiscover: 'want',
     recvErr: false,
     sndBuf: sysctl.wmem_default,

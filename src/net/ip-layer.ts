@@ -78,6 +78,7 @@ export class IpLayer implements NetifOwner {
     this.ipv6 = new Ipv6(host, interfaces, this.routes, this.transports6, limit, this.dns);
     this.transports4[this.ipv4.icmp.protocol] = this.ipv4.icmp;
     this.transports6[this.ipv6.icmp.protocol] = this.ipv6.icmp;
+    this.transports4[this.ipv4.igmp.protocol] = this.ipv4.igmp;
     this.ipv4.arp.onConflict = conflict => {
       for (const listener of this.conflictListeners) listener(conflict);
     };
@@ -140,6 +141,20 @@ export class IpLayer implements NetifOwner {
   probeAddress(netif: Netif, address: IpAddress, done: (free: boolean) => void): () => void {
     this.host.refreshNow();
     return this.ipv4.arp.probe(netif, address, done);
+  }
+
+  /** Joins a multicast group of either family on an interface; as often as it is joined it must be left. */
+  joinGroup(netif: Netif, group: IpAddress): void {
+    this.host.refreshNow();
+    if (group.family === AF_INET) this.ipv4.igmp.join(netif, group);
+    else this.ipv6.join(netif, group);
+  }
+
+  /** Leaves a multicast group. */
+  leaveGroup(netif: Netif, group: IpAddress): void {
+    this.host.refreshNow();
+    if (group.family === AF_INET) this.ipv4.igmp.leave(netif, group);
+    else this.ipv6.leave(netif, group);
   }
 
   // --- for transports ---

@@ -20,13 +20,11 @@ import {
 import { fragmentDataSize, makeFragment } from './fragment.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { IpRoute } from './ip-route.ts';
+import { MULTICAST_MAC_HIGH, multicastMacLow } from './multicast-mac.ts';
 import type { NeighborTable } from './neighbor.ts';
 
 /** log2 of the counters of IP ids. */
 const ID_BITS = 11;
-/** RFC 1112 section 6.4: 01:00:5e and the last 23 bits of the group. */
-const MULTICAST_MAC_HIGH = 0x0100;
-const MULTICAST_MAC_LOW = 0x5e000000;
 
 /** The way from a transport, or from the forwarding, to an interface. */
 export class Ipv4Output {
@@ -66,7 +64,8 @@ export class Ipv4Output {
     packet.src = source;
     packet.dst = destination;
     packet.protocol = protocol;
-    if (route.kind !== 'unicast' && route.kind !== 'local') this.loopBack(packet, route);
+    if (route.kind !== 'unicast' && route.kind !== 'local' && options.loopBack !== false)
+      this.loopBack(packet, route);
     if (length > mtu && wireLength(packet) > mtu) {
       return dontFragment ? this.tooBig(packet) : this.fragment(packet, route, mtu);
     }
@@ -90,8 +89,7 @@ export class Ipv4Output {
     if (route.kind === 'multicast') {
       IpExt.OutMcastPkts++;
       IpExt.OutMcastOctets += packet.end - packet.start;
-      const low = MULTICAST_MAC_LOW | (route.destination.w3 & 0x7fffff);
-      return out.transmit(packet, MULTICAST_MAC_HIGH, low, ETHERTYPE_IPV4);
+      return out.transmit(packet, MULTICAST_MAC_HIGH, multicastMacLow(route.destination.w3), ETHERTYPE_IPV4);
     }
     if (route.kind === 'broadcast') {
       IpExt.OutBcastPkts++;

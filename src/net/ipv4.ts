@@ -7,6 +7,7 @@ import { ADDRESS_LOCAL, ADDRESS_LOOPBACK } from './address-cache.ts';
 import { Arp } from './arp.ts';
 import type { IpFamily, Transports } from './family.ts';
 import { Icmp4 } from './icmp4.ts';
+import { Igmp } from './igmp.ts';
 import type { Interfaces } from './interfaces.ts';
 import type { IpRoute } from './ip-route.ts';
 import { Ipv4Input } from './ipv4-input.ts';
@@ -21,6 +22,7 @@ import { Router } from './router.ts';
 export class Ipv4 implements IpFamily {
   readonly arp: Arp;
   readonly icmp: Icmp4;
+  readonly igmp: Igmp;
   private readonly host: Host;
   private readonly interfaces: Interfaces;
   private readonly table: RouteTable;
@@ -43,6 +45,7 @@ export class Ipv4 implements IpFamily {
     this.output = new Ipv4Output(host, interfaces, this.arp.neighbors);
     this.icmp = new Icmp4(host, interfaces, this.router, this.output, transports, limit);
     this.input = new Ipv4Input(host, interfaces, this.router, this.output, this.icmp, transports);
+    this.igmp = new Igmp(host, interfaces);
     this.arp.onUnreachable = packet => this.icmp.hostUnreachable(packet);
     host.mib.Ip.DefaultTTL = host.sysctl.ip_default_ttl;
     host.mib.Ip.Forwarding = host.sysctl.ip_forward ? 1 : 2;
@@ -89,6 +92,7 @@ export class Ipv4 implements IpFamily {
   addressAdded(netif: Netif, { address, prefixLength }: NetifAddress): void {
     this.interfaces.changed();
     if (netif.isLoopback) return;
+    if (netif.up && netif.hasCarrier) this.igmp.reportAll(netif);
     if (prefixLength < 32) this.table.addOnLink(netif.index, address, prefixLength);
     if (this.host.sysctl.arp_notify) this.arp.announce(netif, address);
   }
@@ -99,8 +103,11 @@ export class Ipv4 implements IpFamily {
   }
 
   changed(netif: Netif): void {
-    if (!netif.up || !netif.hasCarrier) this.arp.neighbors.flush(netif, !netif.up);
-    if (netif.isLoopback || !netif.up || !netif.hasCarrier || !this.host.sysctl.arp_notify) return;
+    const isActive = netif.up && netif.hasCarrier;
+    if (!isActive) this.arp.neighbors.flush(netif, !netif.up);
+    if (isActive) this.igmp.reportAll(netif);
+    else this.igmp.forget(netif);
+    if (netif.isLoopback || !isActive || !this.host.sysctl.arp_notify) return;
     for (const { address } of netif.addresses) {
       if (address.family === AF_INET) this.arp.announce(netif, address);
     }
@@ -108,6 +115,7 @@ export class Ipv4 implements IpFamily {
 
   close(): void {
     this.arp.close();
+    this.igmp.close();
     this.input.reassembly.close();
     this.router.close();
   }

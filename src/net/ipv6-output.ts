@@ -59,7 +59,7 @@ export class Ipv6Output {
     packet.src = source;
     packet.dst = destination;
     packet.protocol = protocol;
-    if (route.kind === 'multicast') this.loopBack(packet, route);
+    if (route.kind === 'multicast' && options.loopBack !== false) this.loopBack(packet, route);
     if (packet.end - l3 > mtu && wireLength(packet) > mtu) {
       return options.dontFragment ? this.tooBig(packet) : this.fragment(packet, route, mtu);
     }

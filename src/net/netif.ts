@@ -51,8 +51,8 @@ export class Netif implements LinkPort {
   readonly egress: Egress;
   /** What was received, in the words of /proc/net/dev. */
   readonly stats = { packets: 0, bytes: 0, dropped: 0 };
-  /** IPv4 multicast groups joined, as 32-bit words; 224.0.0.1 needs no joining. */
-  readonly groups = new Set<number>();
+  /** IPv4 multicast groups joined, as int32, with how many reasons there are for it; 224.0.0.1 needs no joining. */
+  readonly groups = new Map<number, number>();
   /** The interface's IPv6; null while it has none. Written by the IP layer. */
   ipv6: Ipv6Netif | null = null;
   /**

@@ -82,6 +82,11 @@ export const IP_RECVERR = 11;
 export const IP_RECVTTL = 12;
 export const IP_RECVTOS = 13;
 export const IP_MTU = 14;
+export const IP_MULTICAST_IF = 32;
+export const IP_MULTICAST_TTL = 33;
+export const IP_MULTICAST_LOOP = 34;
+export const IP_ADD_MEMBERSHIP = 35;
+export const IP_DROP_MEMBERSHIP = 36;
 /** Never set DF. */
 export const IP_PMTUDISC_DONT = 0;
 /** Set DF on what fits the path MTU, fragment the rest: the default. */
@@ -97,6 +102,12 @@ export const IP_PMTUDISC_OMIT = 5;
 
 // ipv6(7)
 export const IPV6_UNICAST_HOPS = 16;
+export const IPV6_MULTICAST_IF = 17;
+export const IPV6_MULTICAST_HOPS = 18;
+export const IPV6_MULTICAST_LOOP = 19;
+/** IPV6_ADD_MEMBERSHIP and IPV6_DROP_MEMBERSHIP. */
+export const IPV6_JOIN_GROUP = 20;
+export const IPV6_LEAVE_GROUP = 21;
 export const IPV6_MTU_DISCOVER = 23;
 export const IPV6_MTU = 24;
 export const IPV6_RECVERR = 25;

@@ -5,8 +5,22 @@ import type { TcpInfo } from '../transport/tcp-layer.ts';
 import * as C from './constants.ts';
 import { DgramSocket } from './dgram-socket.ts';
 import { FAST_OPEN_OPTIONS } from './fast-open-options.ts';
+import { MULTICAST_IP_OPTIONS, MULTICAST_IPV6_OPTIONS } from './multicast-options.ts';
 import type { Linger, Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
+
+/** struct ip_mreqn: a group, and the interface on which to be in it: its index, or one of its addresses. */
+export interface IpMembership {
+  readonly imr_multiaddr: string;
+  readonly imr_address?: string;
+  readonly imr_ifindex?: number;
+}
+
+/** struct ipv6_mreq: a group, and the index of the interface on which to be in it; 0 leaves it to the routes. */
+export interface Ipv6Membership {
+  readonly ipv6mr_multiaddr: string;
+  readonly ipv6mr_interface: number;
+}
 
 /** struct timeval. */
 export interface Timeval {
@@ -15,7 +29,16 @@ export interface Timeval {
 }
 
 /** The value of a socket option: an int (booleans are taken as 0 and 1), a string, bytes or a struct. */
-export type OptionValue = number | boolean | string | Uint8Array | Linger | Timeval | TcpInfo;
+export type OptionValue =
+  | number
+  | boolean
+  | string
+  | Uint8Array
+  | Linger
+  | Timeval
+  | TcpInfo
+  | IpMembership
+  | Ipv6Membership;
 
 /** One socket option. `get` and `set` return -errno as an Errno, since a value may be negative. */
 export interface Option<S extends Socket> {
@@ -212,6 +235,7 @@ const IPV6_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option
   [C.IPV6_RECVHOPLIMIT, flag('recvTtl')],
   [C.IPV6_RECVTCLASS, flag('recvTos')],
   [C.IPV6_RECVERR, RECVERR],
+  ...MULTICAST_IPV6_OPTIONS,
   [C.IPV6_MTU_DISCOVER, MTU_DISCOVER],
   [C.IPV6_DONTFRAG, flag('dontFrag')],
   [C.IPV6_MTU, { get: socket => socket.pathMtu || new Errno(ENOTCONN) }],
@@ -261,6 +285,7 @@ const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<S
   ],
   [C.IP_TOS, int(socket => socket.transport.tos, setTos)],
   [C.IP_MTU_DISCOVER, MTU_DISCOVER],
+  ...MULTICAST_IP_OPTIONS,
 ]);
 
 function tcpChange(socket: TcpSocket, change: Partial<TcpSettings>): number {

@@ -317,5 +317,7 @@ function optionLength(value: OptionValue | null | undefined): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 4;
   if ('l_onoff' in value) return 8;
+  if ('imr_multiaddr' in value) return 12;
+  if ('ipv6mr_multiaddr' in value) return 20;
   return 'tv_sec' in value ? 16 : 248;
 }

@@ -36,7 +36,13 @@ export class UdpLayer implements TransportProtocol {
   readonly defaults: DatagramSettings;
   readonly defaults6: DatagramSettings;
   /** What IP is told of the datagram being sent: one object for all, since IP does not keep it. */
-  private readonly sendOptions = { ttl: 0, tos: 0, dontFragment: false, ignorePathMtu: false };
+  private readonly sendOptions = {
+    ttl: 0,
+    tos: 0,
+    dontFragment: false,
+    ignorePathMtu: false,
+    loopBack: true,
+  };
 
   constructor(host: Host, ip: IpLayer) {
     this.host = host;
@@ -166,7 +172,9 @@ export class UdpLayer implements TransportProtocol {
     }
     this.fill(packet, from.localPort, port, route, bytes, start, end);
     const { sendOptions } = this;
-    sendOptions.ttl = from.settings.ttl;
+    const isMulticast = route.kind === 'multicast';
+    sendOptions.ttl = isMulticast ? from.settings.multicastTtl : from.settings.ttl;
+    sendOptions.loopBack = from.settings.multicastLoop;
     sendOptions.tos = from.settings.tos;
     sendOptions.dontFragment = dontFragment;
     sendOptions.ignorePathMtu = from.settings.mtuDiscover === 'probe';

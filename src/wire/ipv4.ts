@@ -308,3 +308,25 @@ export function formatIpv4(repr: Ipv4Repr): string {
     `flags [${flags.length > 0 ? flags.join(',') : 'none'}], proto ${repr.protocol}, length ${repr.totalLength})`
   );
 }
+
+/** Bytes of a header with a router alert. */
+export const IPV4_ROUTER_ALERT_HEADER_LENGTH: number = IPV4_HEADER_LENGTH + 4;
+/** The option with its length and its value, "look at it" (RFC 2113). */
+const ROUTER_ALERT = 0x94040000;
+
+/** Writes a header with a router alert (RFC 2113), not a fragment, with its checksum. Addresses are int32. */
+export function emitIpv4RouterAlert(
+  view: DataView,
+  offset: number,
+  tos: number,
+  totalLength: number,
+  ttl: number,
+  protocol: number,
+  source: number,
+  destination: number,
+): void {
+  emitIpv4(view, offset, tos, totalLength, 0, true, ttl, protocol, source, destination);
+  view.setUint8(offset, 0x40 | (IPV4_ROUTER_ALERT_HEADER_LENGTH >> 2));
+  view.setUint32(offset + IPV4_HEADER_LENGTH, ROUTER_ALERT);
+  fillIpv4Checksum(view, offset);
+}

@@ -3,6 +3,7 @@
  * @module
  */
 import { IpAddress } from './address.ts';
+import type { GroupRecord } from './group-record.ts';
 import { MLD_DONE, MLD_QUERY, MLD_REPORT, MLD2_REPORT } from './icmp6.ts';
 
 const MAX_RESPONSE = 4;
@@ -17,23 +18,12 @@ const MLD1_LENGTH = 24;
 const MLD2_QUERY_LENGTH = 28;
 const RECORD_LENGTH = 20;
 
-/** Types of records (RFC 3810 section 5.2.12). */
-export const MLD_IS_EXCLUDE = 2;
-export const MLD_TO_INCLUDE = 3;
-export const MLD_TO_EXCLUDE = 4;
-
 /** A querier wants to know who listens. */
 export interface MldQuery {
   readonly version: 1 | 2;
   /** Within so many milliseconds an answer is due. */
   readonly maxResponseMs: number;
   /** :: for all groups. */
-  readonly group: IpAddress;
-}
-
-/** What a listener says of one group, of which it wants every source or none. */
-export interface MldRecord {
-  readonly type: number;
   readonly group: IpAddress;
 }
 
@@ -69,7 +59,7 @@ export function mldReportLength(records: number): number {
 }
 
 /** Writes a report of version 2; the checksum is left zero. */
-export function emitMldReport(view: DataView, offset: number, records: readonly MldRecord[]): void {
+export function emitMldReport(view: DataView, offset: number, records: readonly GroupRecord[]): void {
   view.setUint32(offset, MLD2_REPORT << 24);
   view.setUint32(offset + MAX_RESPONSE, records.length);
   records.forEach(({ type, group }, i) => {
@@ -80,9 +70,9 @@ export function emitMldReport(view: DataView, offset: number, records: readonly 
 }
 
 /** The records of the report at `offset`; null when [offset, end) does not hold one. Sources are skipped. */
-export function parseMldReport(view: DataView, offset: number, end: number): MldRecord[] | null {
+export function parseMldReport(view: DataView, offset: number, end: number): GroupRecord[] | null {
   if (end - offset < RECORDS || view.getUint8(offset) !== MLD2_REPORT) return null;
-  const records: MldRecord[] = [];
+  const records: GroupRecord[] = [];
   let at = offset + RECORDS;
   for (let left = view.getUint16(offset + RECORD_COUNT); left > 0; left--) {
     if (end - at < RECORD_LENGTH) return null;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { IpAddress } from '../../src/wire/address.ts';
+import type { GroupRecord } from '../../src/wire/group-record.ts';
 import { formatIcmp6, isIcmp6Error, parseIcmp6 } from '../../src/wire/icmp6.ts';
 import {
   emitMldQuery,
   emitMldReport,
-  type MldRecord,
   mldReportLength,
   parseMldQuery,
   parseMldReport,
@@ -117,7 +117,7 @@ test('an option of length 0 spoils the message (RFC 4861 section 4.6)', () => {
 test('a report of listeners is read as it was written (property)', () => {
   const record = plain({ type: fc.nat(6), group: ipv6Address });
   fc.assert(
-    fc.property(fc.array(record, { maxLength: 5 }), (records: MldRecord[]) => {
+    fc.property(fc.array(record, { maxLength: 5 }), (records: GroupRecord[]) => {
       const length = mldReportLength(records.length);
       const view = new DataView(new ArrayBuffer(length));
       emitMldReport(view, 0, records);
