@@ -1,11 +1,13 @@
 import { IpAddress } from '../wire/address.ts';
 import type { Conversations } from './conversations.ts';
 import { formatIcmp4 } from './icmp4.ts';
+import { formatIgmp } from './igmp.ts';
 import { formatIpv6 } from './ip6.ts';
 import { formatCutHeader, type Span } from './span.ts';
 import { formatTransport } from './transport.ts';
 
 const PROTOCOL_ICMP = 1;
+const PROTOCOL_IGMP = 2;
 const PROTOCOL_IPIP = 4;
 const IPV4_HEADER = 20;
 /** Packets inside of packets that are looked into. */
@@ -50,6 +52,7 @@ function formatIpv4Payload(
   const fragment = ip.u16(6);
   if ((fragment & 0x1fff) !== 0) return `${source} > ${destination}: ip-proto-${protocol}`;
   if (protocol === PROTOCOL_ICMP) return `${source} > ${destination}: ${formatIcmp4(payload)}`;
+  if (protocol === PROTOCOL_IGMP) return `${source} > ${destination}: ${formatIgmp(payload)}`;
   if (protocol === PROTOCOL_IPIP && depth < NESTING_MAX) {
     return `${source} > ${destination}: ${formatIpv4(payload, conversations, depth + 1)}`;
   }

@@ -38,7 +38,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
   /** Its socket was closed, and it is not over. Written by the TCP layer. */
   orphan = false;
   private over = false;
-  private ectMade: IpSendOptions;
+  private ectMade: IpSendOptions | null = null;
   private ectSettings: TcpSettings | null = null;
   /** Bytes that are left of its turn at a busy interface; Infinity while nobody has to take turns. */
   private turnLeft = Number.POSITIVE_INFINITY;
@@ -57,7 +57,6 @@ export class TcpEndpoint implements Flow, TcpOutput {
   ) {
     this.layer = layer;
     this.binding = binding;
-    this.ectMade = settings;
     this.path = route;
     this.localAddress = localAddress;
     this.localPort = localPort;
@@ -298,7 +297,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
 
   /** What IP is asked for with ECN-capable segments: made again only when the settings change. */
   private ectOptions(settings: TcpSettings): IpSendOptions {
-    if (this.ectSettings !== settings) {
+    if (this.ectMade === null || this.ectSettings !== settings) {
       const { ttl, tos, dontFragment } = settings;
       this.ectSettings = settings;
       this.ectMade = { ttl, tos: tos | ECT_0, dontFragment };

@@ -332,7 +332,32 @@ function ipFrames(): Uint8Array[] {
   ];
 }
 
+/** Messages of IGMP, of all versions, and broken ones. */
+const IGMP_MESSAGES: readonly number[][] = [
+  [0x11, 100, ...zeros(6)],
+  [0x11, 0, ...zeros(6)],
+  [0x11, 20, 0, 0, 239, 1, 2, 3],
+  [0x11, 100, ...zeros(10)],
+  [0x11, 10, 0, 0, 239, 1, 2, 3, 0, 0, 0, 0],
+  [0x11, 200, 0, 0, 239, 1, 2, 3, 0, 0, 0, 0],
+  [0x11, 255, 0, 0, 239, 1, 2, 3, 0, 0, 0, 0],
+  [0x12, 0, 0, 0, 239, 1, 2, 3],
+  [0x16, 0, 0, 0, 239, 1, 2, 3],
+  [0x17, 0, 0, 0, 239, 1, 2, 3, 0],
+  [0x22, 0, 0, 0, 0, 0, 0, 1, 4, 0, 0, 0, 239, 1, 2, 3],
+  [0x22, 0, 0, 0, 0, 0, 0, 1],
+  [0x99, 0, 0, 0, 0, 0, 0, 1],
+];
+
 const skip = tcpdumpMissing();
+
+test('the real tcpdump prints the same lines of IGMP', { skip }, () => {
+  compareWithTcpdump(
+    IGMP_MESSAGES.map(message => ipFrame(2, message, { options: [0x94, 4, 0, 0] })),
+    'ethernet',
+    {},
+  );
+});
 
 test('the real tcpdump prints the same lines', { skip }, () => {
   compareWithTcpdump(ORACLE_FRAMES, 'ethernet', {});

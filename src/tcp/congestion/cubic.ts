@@ -7,7 +7,7 @@ import {
   SSTHRESH_MIN,
   windowBefore,
 } from './congestion.ts';
-import { createSlowStart, PLAIN_SLOW_START, type SlowStart } from './hystart.ts';
+import { createSlowStart, type SlowStart } from './hystart.ts';
 
 /** Time since a loss is counted in 1/1024 s. */
 const TICKS_PER_SECOND = 1024;
@@ -50,12 +50,13 @@ export class Cubic implements CongestionControl {
   private ackCount = 0;
   /** The least delay seen, in microseconds; 0 when none was. */
   private delayMinUs = 0;
-  private slowStart: SlowStart = PLAIN_SLOW_START;
+  /** Made when there is something to find out: most connections are idle. */
+  private slowStart: SlowStart | null = null;
 
   onStart(state: CongestionState): void {
     const { sysctl } = state.context.host;
     this.reset();
-    this.slowStart = createSlowStart(state);
+    this.slowStart = null;
     if (sysctl.tcp_cubic_hystart === 0 && sysctl.tcp_cubic_initial_ssthresh > 0)
       state.ssthresh = sysctl.tcp_cubic_initial_ssthresh;
   }
@@ -65,13 +66,16 @@ export class Cubic implements CongestionControl {
     if (this.epochMs !== NONE && clockMs(state) - this.epochMs < SETTLE_MS) return;
     const delayUs = Math.max(rttUs, 1);
     if (this.delayMinUs === 0 || delayUs < this.delayMinUs) this.delayMinUs = delayUs;
-    if (inSlowStart(state)) this.slowStart.onDelay(state, delayUs, this.delayMinUs);
+    if (!inSlowStart(state)) return;
+    this.slowStart ??= createSlowStart(state);
+    this.slowStart.onDelay(state, delayUs, this.delayMinUs);
   }
 
   onAck(state: CongestionState, acked: number): void {
     if (!isCwndLimited(state)) return;
     let left = acked;
     if (inSlowStart(state)) {
+      this.slowStart ??= createSlowStart(state);
       left = this.slowStart.grow(state, acked);
       if (left === 0) return;
     }
@@ -95,7 +99,7 @@ export class Cubic implements CongestionControl {
   /** The next avoidance phase grows from the window it begins with (section 4.8). */
   onTimeout(state: CongestionState): void {
     this.reset();
-    this.slowStart.restart(state);
+    this.slowStart?.restart(state);
   }
 
   /** An idle time does not count as time since the loss (section 5.8). */
