@@ -50,7 +50,7 @@ export class Cubic implements CongestionControl {
   private ackCount = 0;
   /** The least delay seen, in microseconds; 0 when none was. */
   private delayMinUs = 0;
-  /** Made when there is something to find out: most connections are idle. */
+  /** Made when the window grows for the first time: a connection that does nothing needs none. */
   private slowStart: SlowStart | null = null;
 
   onStart(state: CongestionState): void {
@@ -66,9 +66,7 @@ export class Cubic implements CongestionControl {
     if (this.epochMs !== NONE && clockMs(state) - this.epochMs < SETTLE_MS) return;
     const delayUs = Math.max(rttUs, 1);
     if (this.delayMinUs === 0 || delayUs < this.delayMinUs) this.delayMinUs = delayUs;
-    if (!inSlowStart(state)) return;
-    this.slowStart ??= createSlowStart(state);
-    this.slowStart.onDelay(state, delayUs, this.delayMinUs);
+    if (inSlowStart(state)) this.slowStart?.onDelay(state, delayUs, this.delayMinUs);
   }
 
   onAck(state: CongestionState, acked: number): void {
