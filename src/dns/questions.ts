@@ -28,7 +28,7 @@ export interface QuestionSettings extends ResolvConf {
 }
 
 /** Seconds until a question is sent again to the same server, then twice as many. */
-export const REPEAT_SECONDS = 1;
+const REPEAT_SECONDS = 1;
 /** Servers without EDNS that are remembered. */
 const PLAIN_SERVERS_MAX = 64;
 

@@ -127,11 +127,12 @@ export class Resolver implements NameResolver {
   resolve<T extends KnownType>(name: string, type: T, options?: LookupOptions): Promise<ResourceRecord<T>[]>;
   resolve(name: string, type: string, options?: LookupOptions): Promise<ResourceRecord[]>;
   async resolve(name: string, type: string, { signal }: LookupOptions = {}): Promise<ResourceRecord[]> {
-    const syscall = `query${type.charAt(0)}${type.slice(1).toLowerCase()}`;
+    const upper = type.toUpperCase();
+    const syscall = `query${upper.charAt(0)}${upper.slice(1).toLowerCase()}`;
     if (typeCode(type) < 0) throw new TypeError(`not a type of DNS: ${JSON.stringify(type)}`);
     const normal = normalName(name);
     if (normal === null) throw new DnsError('EBADNAME', syscall, name);
-    const answer = await abortable(this.questions.ask(normal, type.toUpperCase()), signal);
+    const answer = await abortable(this.questions.ask(normal, upper), signal);
     const failure = failureOf(answer);
     if (typeof answer === 'string' || failure !== null)
       throw new DnsError(failure ?? 'EBADRESP', syscall, name);
@@ -151,9 +152,7 @@ export class Resolver implements NameResolver {
     }
   }
 
-  /**
-   * The addresses of a host, of one family or of both, in the order in which to try them (RFC 6724 section 6).
-   */
+  /** The addresses of a host, of one family or of both, in the order in which to try them (RFC 6724 section 6). */
   async lookup(
     hostname: string,
     options: LookupOptions & { readonly family?: 4 | 6 } = {},

@@ -10,7 +10,7 @@ import { print } from '../output.ts';
 import type { DigQuery } from './words.ts';
 
 /** Exit status of dig when nobody answered. */
-export const EXIT_NO_REPLY = 9;
+const EXIT_NO_REPLY = 9;
 
 /** Asks, and prints what there is to say. `words` is the command line, for the first line. Resolves to the status. */
 export async function runDig(
