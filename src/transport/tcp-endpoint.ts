@@ -17,6 +17,8 @@ import type { TcpLayer } from './tcp-layer.ts';
 import type { PortBinding } from './tcp-ports.ts';
 import { sendSegment } from './tcp-segments.ts';
 
+/** More bytes than any turn has; a small integer, which costs no memory of its own. */
+const NO_TURNS = 0x3fffffff;
 /** The most bytes that are handed down at once: what a super-segment holds. */
 const BURST_MAX = 65000;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
@@ -40,8 +42,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
   private over = false;
   private ectMade: IpSendOptions | null = null;
   private ectSettings: TcpSettings | null = null;
-  /** Bytes that are left of its turn at a busy interface; Infinity while nobody has to take turns. */
-  private turnLeft = Number.POSITIVE_INFINITY;
+  /** Bytes that are left of its turn at a busy interface; NO_TURNS while nobody has to take turns. */
+  private turnLeft = NO_TURNS;
 
   constructor(
     layer: TcpLayer,
@@ -282,12 +284,12 @@ export class TcpEndpoint implements Flow, TcpOutput {
   resume(turnBytes: number): void {
     this.turnLeft = turnBytes;
     this.connection.resume();
-    this.turnLeft = Number.POSITIVE_INFINITY;
+    this.turnLeft = NO_TURNS;
   }
 
   emit(segment: OutSegment): void {
     const { layer } = this;
-    this.turnLeft -= segment.dataLength;
+    if (this.turnLeft !== NO_TURNS) this.turnLeft -= segment.dataLength;
     if (this.path.generation !== layer.ip.generation) this.refreshRoute(true);
     const { settings } = this.connection;
     const options = segment.ect ? this.ectOptions(settings) : settings;
