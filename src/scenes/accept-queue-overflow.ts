@@ -15,9 +15,9 @@ export const acceptQueueOverflow: Scene = {
     'SYN-ACK and believes it is connected, but its ACK is dropped: for the server the handshake is not over. ' +
     'The fifth comes when the queue is full: its SYN is dropped, and it tries again after a second, as if the ' +
     'network had lost it.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     world.connect(client, server, { delayUs: 5_000 });
@@ -25,7 +25,7 @@ export const acceptQueueOverflow: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys, BACKLOG);
+      const listener = listen(sys, network.any, BACKLOG);
       await sleep(sys, 2_500); // busy elsewhere
       for (let i = 0; i < 5; i++) sys.close(must(await sys.wait.accept(listener)));
       sys.close(listener);
@@ -33,7 +33,7 @@ export const acceptQueueOverflow: Scene = {
     const call = async (afterMs: number) => {
       const { sys } = client;
       await sleep(sys, afterMs);
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       await sys.wait.recv(fd, new Uint8Array(1)); // the server has nothing to say, and closes
       sys.close(fd);
     };

@@ -20,9 +20,9 @@ export const cablePulled: Scene = {
     'program sends a heartbeat every second and wants it back. First the network becomes slow, 1.5 s each ' +
     'way: answers come late, but they come. Then the cable is pulled: nothing comes. Without one of the two ' +
     'an idle connection would never find out.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const lan = world.switch('lan');
     const client = world.host('client', { sysctl: KEEPALIVE });
     const server = world.host('server');
@@ -37,13 +37,13 @@ export const cablePulled: Scene = {
         n = await sys.wait.recv(fd, buffer);
     };
     const idle = async ({ sys }: Stack) => {
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       sys.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
       await sys.wait.recv(fd, new Uint8Array(100)); // waits for ever, were it not for keepalive
       sys.close(fd);
     };
     const beating = async ({ sys }: Stack) => {
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       sys.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, { tv_sec: DEAD_AFTER_S, tv_usec: 0 });
       for (;;) {
         await sys.wait.send(fd, bytesOf('beat'));
@@ -52,7 +52,7 @@ export const cablePulled: Scene = {
       }
       sys.close(fd); // dead, we decide; TCP would go on trying for a quarter of an hour
     };
-    const network = async () => {
+    const incidents = async () => {
       await sleep(client.sys, 2_000);
       near.configure({ there: { delayUs: 1_500_000 }, back: { delayUs: 1_500_000 } });
       await sleep(client.sys, 14_000);
@@ -61,9 +61,9 @@ export const cablePulled: Scene = {
       far.pull();
     };
     return () => {
-      const listener = listen(server.sys);
+      const listener = listen(server.sys, network.any);
       for (let i = 0; i < 2; i++) void echo(server, listener);
-      return Promise.all([idle(client), beating(client), network()]);
+      return Promise.all([idle(client), beating(client), incidents()]);
     };
   },
 

@@ -17,9 +17,9 @@ export const closeWaitPileUp: Scene = {
     'bytes, and forgets the descriptor. Its connections stay in CLOSE_WAIT: TCP has done its part and waits ' +
     'for the program, for which there is no timer. CLOSE_WAIT is never the fault of the network. In the end ' +
     'accept() fails with EMFILE.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server', { sysctl: { ethertype_nofile: DESCRIPTORS } });
     world.connect(client, server, { delayUs: 5_000 });
@@ -27,7 +27,7 @@ export const closeWaitPileUp: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       for (;;) {
         const fd = await sys.wait.accept(listener);
         if (fd === -EMFILE) break;
@@ -41,7 +41,7 @@ export const closeWaitPileUp: Scene = {
     const ask = async () => {
       const { sys } = client;
       for (let i = 0; i < CLIENTS; i++) {
-        const fd = must(await connect(sys));
+        const fd = must(await connect(sys, network.server));
         await sys.wait.send(fd, bytesOf('question'));
         if (i < DESCRIPTORS - 4) await sys.wait.recv(fd, new Uint8Array(100));
         sys.close(fd);

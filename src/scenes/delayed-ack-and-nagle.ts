@@ -16,9 +16,9 @@ export const delayedAckAndNagle: Scene = {
     'delays its ACK by 40 ms in the hope of an answer that could carry it. Each waits for the other. (The ' +
     'first requests are quick: at the start of a connection ACKs are sent at once.) Then TCP_NODELAY switches ' +
     'Nagle off. Better: one write for one request.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     world.connect(client, server, { delayUs: 500 });
@@ -26,7 +26,7 @@ export const delayedAckAndNagle: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       const fd = must(await sys.wait.accept(listener));
       const buffer = new Uint8Array(100);
       for (let request = ''; ; ) {
@@ -42,7 +42,7 @@ export const delayedAckAndNagle: Scene = {
     };
     const ask = async () => {
       const { sys } = client;
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       const buffer = new Uint8Array(100);
       for (let i = 0; i < 2 * REQUESTS; i++) {
         if (i === REQUESTS) sys.setsockopt(fd, SOL_TCP, TCP_NODELAY, 1);

@@ -14,9 +14,9 @@ export const finWait2Stuck: Scene = {
     'gives the peer a minute (tcp_fin_timeout) in FIN_WAIT_2 and then forgets the connection. The other calls ' +
     'shutdown(SHUT_WR): "I have no more to say, but I listen". That is a half-closed connection, good for as ' +
     'long as the program wants, and it stays in FIN_WAIT_2 until the program closes it.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     world.connect(client, server, { delayUs: 5_000 });
@@ -24,15 +24,15 @@ export const finWait2Stuck: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       for (let i = 0; i < 2; i++) must(await sys.wait.accept(listener)); // and never close()
     };
     const closes = async () => {
-      client.sys.close(must(await connect(client.sys)));
+      client.sys.close(must(await connect(client.sys, network.server)));
     };
     const shutsDown = async () => {
       const { sys } = client;
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       must(sys.shutdown(fd, SHUT_WR));
       await sleep(sys, HOUR_MS);
       sys.close(fd);

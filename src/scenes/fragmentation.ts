@@ -5,6 +5,7 @@ import { calls, faults, Notes, packets, type SeenPacket } from './observe.ts';
 import { alphabet, must, routeBy, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
+const CLIENT = '10.0.1.1';
 const SERVER = '10.0.2.2';
 const PORT = 9;
 /** The narrow part of the way, in bytes. */
@@ -20,7 +21,9 @@ export const fragmentation: Scene = {
     'server puts them together. The same again, but a fragment is lost: the rest waits 30 s in vain. Then ' +
     'with DF (do not fragment): the router must not cut, and says what fits (ICMP "need to frag"). The client ' +
     'remembers the path MTU. That is how TCP avoids all this.',
-  hosts: ['client 10.0.1.1', 'server 10.0.2.2'],
+  hosts: ['client', 'server'],
+  addresses: [CLIENT, SERVER],
+  notOverIpv6: 'routers do not cut IPv6 packets, only their sender does',
   // The router stands between: what it sends by eth1 goes to the right.
   isLeft: event =>
     event.host === 'client' || (event.host === 'router' && event.type === 'packet' && event.netif === 'eth1'),
@@ -29,7 +32,7 @@ export const fragmentation: Scene = {
     const client = world.host('client');
     const router = world.host('router', { sysctl: { ip_forward: true } });
     const server = world.host('server');
-    world.connect(client, router, { delayUs: 1_000, addresses: ['10.0.1.1/24', '10.0.1.254/24'] });
+    world.connect(client, router, { delayUs: 1_000, addresses: [`${CLIENT}/24`, '10.0.1.254/24'] });
     const addresses = ['10.0.2.254/24', `${SERVER}/24`] as const;
     const far = world.connect(router, server, { delayUs: 1_000, mtu: NARROW, addresses });
     routeBy(client, '10.0.1.254');

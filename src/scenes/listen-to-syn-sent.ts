@@ -1,5 +1,5 @@
 import { calls, Notes, states } from './observe.ts';
-import { bytesOf, introduce, listen, must, PORT, SERVER } from './programs.ts';
+import { bytesOf, introduce, listen, must, PORT } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 /** A socket that listens changes its mind and calls. */
@@ -11,9 +11,9 @@ export const listenToSynSent: Scene = {
     'LISTEN to SYN_SENT. The BSD calls have no good word for it, and Linux and Windows leave the arrow out. ' +
     'Here it is sendto() with an address on a listening socket. What was given to sendto() goes out when the ' +
     'connection stands.',
-  hosts: ['caller 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['caller', 'server'],
 
-  build(world) {
+  build(world, network) {
     const caller = world.host('caller');
     const server = world.host('server');
     world.connect(caller, server, { delayUs: 10_000 });
@@ -21,7 +21,7 @@ export const listenToSynSent: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       const fd = must(await sys.wait.accept(listener));
       await sys.wait.recv(fd, new Uint8Array(100));
       await sys.wait.send(fd, bytesOf('here I am'));
@@ -30,8 +30,8 @@ export const listenToSynSent: Scene = {
     };
     const call = async () => {
       const { sys } = caller;
-      const fd = listen(sys);
-      await sys.wait.sendto(fd, bytesOf('I could not wait'), 0, { address: SERVER, port: PORT });
+      const fd = listen(sys, network.any);
+      await sys.wait.sendto(fd, bytesOf('I could not wait'), 0, { address: network.server, port: PORT });
       await sys.wait.recv(fd, new Uint8Array(100)); // close() before the connection stands would give it up
       sys.close(fd);
     };

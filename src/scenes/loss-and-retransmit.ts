@@ -5,11 +5,10 @@ import type { Scene } from './scene.ts';
 
 /** An Ethernet frame with a full segment: 1500 bytes of IP and 14 of header. */
 const FULL_FRAME = 1514;
-/** Nine full segments, and one that is shorter. */
-const BYTES = 9 * 1448 + 1000;
 /** A few last words, each in one short segment. */
 const FAREWELL = 100;
-const WORDS = [BYTES, BYTES, FAREWELL, FAREWELL];
+/** Its frame is longer than this: Ethernet and IP alone need that, and nothing else is as long. */
+const FAREWELL_FRAME = FAREWELL + 14 + 20;
 
 /** Three ways in which a loss is found: by what arrives behind it, by a probe, and by the timer. */
 export const lossAndRetransmit: Scene = {
@@ -21,11 +20,14 @@ export const lossAndRetransmit: Scene = {
     'third again at once. Of the next ten the last is lost. Nothing comes behind it that could make the server ' +
     'speak; so after two round trips of silence the client sends it again as a probe. At last one short segment ' +
     'is lost, and its probe, too: only the retransmission timer is left.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
+    // Nine full segments, and one that is shorter.
+    const ten = 9 * network.segment + 1000;
+    const words = [ten, ten, FAREWELL, FAREWELL];
     let full = 0;
     let tails = 0;
     let farewells = 0;
@@ -35,7 +37,7 @@ export const lossAndRetransmit: Scene = {
         drop: packet => {
           if (packet.length === FULL_FRAME) return ++full === 3;
           if (packet.length > 1000) return ++tails === 2; // the second ten's last, the first time it is sent
-          if (packet.length < FAREWELL) return false;
+          if (packet.length < FAREWELL_FRAME) return false;
           return ++farewells === 2 || farewells === 3; // the second farewell, and its probe
         },
       },
@@ -44,9 +46,9 @@ export const lossAndRetransmit: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       const fd = must(await sys.wait.accept(listener));
-      for (const length of WORDS) {
+      for (const length of words) {
         await sys.wait.recv(fd, new Uint8Array(length), MSG_WAITALL);
         await sys.wait.send(fd, bytesOf('thank you'));
       }
@@ -55,8 +57,8 @@ export const lossAndRetransmit: Scene = {
     };
     const send = async () => {
       const { sys } = client;
-      const fd = must(await connect(sys));
-      for (const length of WORDS) {
+      const fd = must(await connect(sys, network.server));
+      for (const length of words) {
         await sys.wait.send(fd, alphabet(length));
         await sys.wait.recv(fd, new Uint8Array(100));
         await sleep(sys, 100);

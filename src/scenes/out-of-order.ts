@@ -14,8 +14,6 @@ import {
 import { alphabet, connect, introduce, listen, must, readAll, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 
-/** Payload of a full segment. */
-const SEGMENT = 1448;
 /** Sent together; the second one is held up on the way. */
 const BURST = 10;
 
@@ -30,16 +28,16 @@ export const outOfOrder: Scene = {
     'ms: now the sender counts time instead, a quarter of a round trip, and waits again. At last it is held up ' +
     'for 15 ms. That is too long: it is repeated for nothing, and the sender slows down. But the ACK echoes the ' +
     'time of the first sending: it was late, not lost, and the window is what it was.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     const cable = world.connect(client, server, { delayUs: 10_000 });
     introduce(client, server);
 
     const serve = async () => {
-      const listener = listen(server.sys);
+      const listener = listen(server.sys, network.any);
       const fd = must(await server.sys.wait.accept(listener));
       await readAll(server.sys, fd);
       server.sys.close(fd);
@@ -47,14 +45,14 @@ export const outOfOrder: Scene = {
     };
     const send = async () => {
       const { sys } = client;
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       must(sys.setsockopt(fd, SOL_TCP, TCP_NODELAY, 1));
       const burst = async (reorderBehind: number, reorderHoldUs: number): Promise<void> => {
-        await sys.wait.send(fd, alphabet(SEGMENT));
+        await sys.wait.send(fd, alphabet(network.segment));
         cable.configure({ there: { delayUs: 10_000, reorder: 1, reorderBehind, reorderHoldUs } });
-        await sys.wait.send(fd, alphabet(SEGMENT));
+        await sys.wait.send(fd, alphabet(network.segment));
         cable.configure({ there: { delayUs: 10_000 } });
-        await sys.wait.send(fd, alphabet((BURST - 2) * SEGMENT));
+        await sys.wait.send(fd, alphabet((BURST - 2) * network.segment));
         await sleep(sys, 100);
       };
       await burst(2, 3000);

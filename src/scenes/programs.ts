@@ -6,15 +6,12 @@ import { assert } from '../base/assert.ts';
 import { strerror } from '../base/errno.ts';
 import type { Netif } from '../net/netif.ts';
 import type { Sys } from '../socket/calls.ts';
-import { AF_INET, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../socket/constants.ts';
+import { SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../socket/constants.ts';
 import type { Stack } from '../stack/stack.ts';
-import { ANY_V4, IpAddress } from '../wire/address.ts';
+import { AF_INET, AF_INET6, ANY_V4, ANY_V6, IpAddress } from '../wire/address.ts';
 
 /** The port of every server. */
 export const PORT = 80;
-/** The first host of a world, and the second. */
-export const CLIENT = '10.0.0.1';
-export const SERVER = '10.0.0.2';
 
 /** The result of a call that must not fail here. */
 export function must(result: number): number {
@@ -22,22 +19,26 @@ export function must(result: number): number {
   return result;
 }
 
-/** A socket that listens on PORT: socket(), bind(), listen(). */
-export function listen(sys: Sys, backlog = 128): number {
-  const fd = must(sys.socket(AF_INET, SOCK_STREAM, 0));
+/** A socket that listens on PORT of an address: socket(), bind(), listen(). */
+export function listen(sys: Sys, address: string, backlog = 128): number {
+  const fd = must(sys.socket(familyOf(address), SOCK_STREAM, 0));
   must(sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1));
-  must(sys.bind(fd, { address: '0.0.0.0', port: PORT }));
+  must(sys.bind(fd, { address, port: PORT }));
   must(sys.listen(fd, backlog));
   return fd;
 }
 
 /** A socket that is connected to PORT of a host, or -errno: socket(), connect(). */
-export async function connect(sys: Sys, address: string = SERVER): Promise<number> {
-  const fd = must(sys.socket(AF_INET, SOCK_STREAM, 0));
+export async function connect(sys: Sys, address: string): Promise<number> {
+  const fd = must(sys.socket(familyOf(address), SOCK_STREAM, 0));
   const result = await sys.wait.connect(fd, { address, port: PORT });
   if (result === 0) return fd;
   sys.close(fd);
   return result;
+}
+
+function familyOf(address: string): number {
+  return address.includes(':') ? AF_INET6 : AF_INET;
 }
 
 /** Reads to the end of the stream; how many bytes, or -errno. */
@@ -71,15 +72,14 @@ export function textOf(buffer: Uint8Array, length: number = buffer.length): stri
 }
 
 /**
- * Tells the hosts of one network each other's hardware address for good, as `ip neigh add` does, so that ARP has no
- * part in the scene. (It has one of its own.)
+ * Tells the hosts of one network each other's hardware address for good, as `ip neigh add` does, so that asking for it
+ * has no part in the scene. (It has one of its own.)
  */
 export function introduce(...hosts: readonly Stack[]): void {
   for (const host of hosts) {
     for (const other of hosts) {
-      const { macHigh, macLow, addresses } = interfaceOf(other);
-      const [own] = addresses;
-      if (other !== host && own !== undefined) know(host, own.address, macHigh, macLow);
+      const { macHigh, macLow } = interfaceOf(other);
+      if (other !== host) know(host, addressOf(other), macHigh, macLow);
     }
   }
 }
@@ -91,16 +91,23 @@ export function interfaceOf(host: Stack): Netif {
   return netif;
 }
 
+/** The address that a host was given. */
+export function addressOf(host: Stack): IpAddress {
+  const own = interfaceOf(host).addresses.find(({ address }) => !address.isLinkLocal);
+  assert(own !== undefined, 'the host has an address');
+  return own.address;
+}
+
 /** `ip neigh add ADDRESS lladdr MAC dev eth0`. */
 export function know(host: Stack, address: IpAddress, macHigh: number, macLow: number): void {
-  const neighbor = host.ip.neighbors.get(interfaceOf(host), address);
+  const { neighbors } = address.family === AF_INET ? host.ip : host.ip.ipv6;
+  const neighbor = neighbors.get(interfaceOf(host), address);
   if (typeof neighbor !== 'number') neighbor.pin(macHigh, macLow);
 }
 
 /** `ip route add default via GATEWAY`. */
 export function routeBy(host: Stack, gateway: string): void {
   const netif = interfaceOf(host).index;
-  must(
-    host.ip.routes.add({ destination: ANY_V4, prefixLength: 0, gateway: IpAddress.parse(gateway), netif }),
-  );
+  const destination = gateway.includes(':') ? ANY_V6 : ANY_V4;
+  must(host.ip.routes.add({ destination, prefixLength: 0, gateway: IpAddress.parse(gateway), netif }));
 }

@@ -5,6 +5,7 @@
 import { World } from '../sim/world.ts';
 import type { TraceEvent } from '../trace/events.ts';
 import { TraceLog, traceTo } from '../trace/sink.ts';
+import { SCENE_NETWORK4, SCENE_NETWORK6, type SceneNetwork } from './scene-network.ts';
 
 /** One lesson of the network, played by real hosts in virtual time. */
 export interface Scene {
@@ -14,14 +15,20 @@ export interface Scene {
   readonly summary: string;
   /** What to look at: a few sentences, before the events. */
   readonly look: string;
-  /** Names of the hosts at the left, and at the right, with what to say of them: 'client 10.0.0.1'. */
+  /** The same over IPv6, when it is something else. */
+  readonly look6?: string;
+  /** Names of the hosts at the left, and at the right: the first and the second of the world. */
   readonly hosts: readonly [left: string, right: string];
+  /** Their addresses, when they are not those of the network. */
+  readonly addresses?: readonly [left: string, right: string];
+  /** Why it cannot be played over IPv6. */
+  readonly notOverIpv6?: string;
   /** Whether an event is shown at the left, and a packet from left to right; by default those of the left host. */
   readonly isLeft?: (event: TraceEvent) => boolean;
   /** Builds hosts and cables; returns what then happens on them. */
-  readonly build: (world: World) => () => Promise<unknown>;
+  readonly build: (world: World, network: SceneNetwork) => () => Promise<unknown>;
   /** What the events tell. */
-  readonly tell: (events: readonly TraceEvent[]) => Story;
+  readonly tell: (events: readonly TraceEvent[], network: SceneNetwork) => Story;
 }
 
 /** What the events of a scene tell. Everything here is computed from the events. */
@@ -34,8 +41,8 @@ export interface Story {
   readonly folds?: (event: TraceEvent) => boolean;
   /** Whether events are shown with the port that tells connections apart. */
   readonly ports?: boolean;
-  /** Whether ARP is shown; otherwise it is in the events alone. */
-  readonly showsArp?: boolean;
+  /** Whether ARP or neighbour discovery is shown; otherwise it is in the events alone. */
+  readonly showsNeighbors?: boolean;
   /** A line to draw. */
   readonly plot?: Plot;
 }
@@ -51,6 +58,7 @@ export interface Plot {
 
 /** A scene that was played. */
 export interface Played {
+  readonly network: SceneNetwork;
   readonly events: readonly TraceEvent[];
   /** When it began, in microseconds since the Unix epoch. */
   readonly startUs: number;
@@ -64,26 +72,28 @@ export interface Played {
 export interface PlayOptions {
   /** Everything random follows from it. Default 1. */
   readonly seed?: number;
+  /** Over IPv6. Default: over IPv4. */
+  readonly ipv6?: boolean;
   /** A macrotask turn of the event loop: `turn` of node/turn.ts or web/turn.ts. */
   readonly turn: () => Promise<void>;
 }
 
-/** How long the hosts are up before the scene begins, in microseconds: their announcements are no part of it. */
-const BOOT_US = 1_000_000;
 /** Every timer of a scene is over by then, in microseconds after the end of its programs. */
 const SETTLE_US = 600_000_000;
 
-/** Plays a scene to its end. */
-export async function play(scene: Scene, { seed = 1, turn }: PlayOptions): Promise<Played> {
+/** Plays a scene to its end. Throws RangeError when it is to be over IPv6 and cannot be. */
+export async function play(scene: Scene, { seed = 1, ipv6 = false, turn }: PlayOptions): Promise<Played> {
+  if (ipv6 && scene.notOverIpv6 !== undefined) throw new RangeError(scene.notOverIpv6);
+  const network = ipv6 ? SCENE_NETWORK6 : SCENE_NETWORK4;
   const log = new TraceLog();
   let recording = false;
   const trace = traceTo(event => {
     if (recording) log.emit(event);
   });
-  const world = new World({ seed, turn, trace });
+  const world = new World({ seed, turn, trace, family: network.family });
   try {
-    const program = scene.build(world);
-    await world.runFor(BOOT_US);
+    const program = scene.build(world, network);
+    await world.runFor(network.bootUs);
     recording = true;
     const startUs = world.nowUs;
     await world.run(program());
@@ -92,9 +102,10 @@ export async function play(scene: Scene, { seed = 1, turn }: PlayOptions): Promi
     recording = false;
     const { events } = log;
     return {
+      network,
       events,
       startUs,
-      story: scene.tell(events),
+      story: scene.tell(events, network),
       timersLeft: clock.armed,
       packetsLeft: world.pool.inUse,
     };

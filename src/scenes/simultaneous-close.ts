@@ -11,9 +11,9 @@ export const simultaneousClose: Scene = {
     'Both programs close at the same moment, so that the FINs cross on the wire. Each host waits for the ACK ' +
     "of its FIN and gets the other's FIN first: FIN_WAIT_1 to CLOSING instead of FIN_WAIT_2. When the ACKs " +
     'come, both go to TIME_WAIT: nobody was first, so both must wait 2 MSL (RFC 9293 section 3.6, figure 13).',
-  hosts: ['anna 10.0.0.1', 'ben 10.0.0.2'],
+  hosts: ['anna', 'ben'],
 
-  build(world) {
+  build(world, network) {
     const anna = world.host('anna');
     const ben = world.host('ben');
     world.connect(anna, ben, { delayUs: 10_000 });
@@ -27,10 +27,10 @@ export const simultaneousClose: Scene = {
       sys.close(fd);
     };
     const serve = async () => {
-      const listener = listen(ben.sys);
+      const listener = listen(ben.sys, network.any);
       await finish(ben, must(await ben.sys.wait.accept(listener)), 'bye anna');
     };
-    const call = async () => finish(anna, must(await connect(anna.sys)), 'bye ben');
+    const call = async () => finish(anna, must(await connect(anna.sys, network.server)), 'bye ben');
     return () => Promise.all([serve(), call()]);
   },
 

@@ -1,7 +1,7 @@
-import { AF_INET, SOCK_STREAM } from '../socket/constants.ts';
+import { SOCK_STREAM } from '../socket/constants.ts';
 import type { Stack } from '../stack/stack.ts';
 import { calls, Notes, segments, states } from './observe.ts';
-import { bytesOf, CLIENT, introduce, must, SERVER } from './programs.ts';
+import { bytesOf, introduce, must } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 const PORT = 5000;
@@ -15,23 +15,24 @@ export const simultaneousOpen: Scene = {
     'The SYNs cross on the wire; each host gets a SYN where it expected a SYN-ACK, and takes the arrow of the ' +
     'diagram that is hardly ever taken: SYN_SENT to SYN_RCVD. It needs four segments instead of three, and ' +
     'makes ONE connection (RFC 9293 section 3.5, figure 7).',
-  hosts: ['anna 10.0.0.1', 'ben 10.0.0.2'],
+  hosts: ['anna', 'ben'],
 
-  build(world) {
+  build(world, network) {
     const anna = world.host('anna');
     const ben = world.host('ben');
     world.connect(anna, ben, { delayUs: 10_000 });
     introduce(anna, ben);
 
     const talk = async ({ sys }: Stack, peer: string, words: string) => {
-      const fd = must(sys.socket(AF_INET, SOCK_STREAM, 0));
-      must(sys.bind(fd, { address: '0.0.0.0', port: PORT }));
+      const fd = must(sys.socket(network.family, SOCK_STREAM, 0));
+      must(sys.bind(fd, { address: network.any, port: PORT }));
       must(await sys.wait.connect(fd, { address: peer, port: PORT }));
       await sys.wait.send(fd, bytesOf(words));
       await sys.wait.recv(fd, new Uint8Array(100));
       sys.close(fd);
     };
-    return () => Promise.all([talk(anna, SERVER, 'hello ben'), talk(ben, CLIENT, 'hello anna')]);
+    return () =>
+      Promise.all([talk(anna, network.server, 'hello ben'), talk(ben, network.client, 'hello anna')]);
   },
 
   tell(events) {

@@ -17,9 +17,9 @@ export const slowStart: Scene = {
     '100 ms. Nobody tells the client: it begins with 10 segments and doubles every round trip (slow start), ' +
     'until the queue at the bottleneck overflows. Then it halves its window and goes on by one segment a ' +
     'round trip (congestion avoidance), until the queue overflows again: the saw-tooth of Reno (RFC 5681).',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     const bottleneck = world.switch('bottleneck');
@@ -28,7 +28,7 @@ export const slowStart: Scene = {
     introduce(client, server);
 
     const serve = async () => {
-      const listener = listen(server.sys);
+      const listener = listen(server.sys, network.any);
       const fd = must(await server.sys.wait.accept(listener));
       await readAll(server.sys, fd);
       server.sys.close(fd);
@@ -36,7 +36,7 @@ export const slowStart: Scene = {
     };
     const send = async () => {
       const { sys } = client;
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       sys.setsockopt(fd, SOL_TCP, TCP_CONGESTION, 'reno');
       await sys.wait.send(fd, alphabet(BYTES));
       sys.close(fd);

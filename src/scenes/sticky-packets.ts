@@ -1,6 +1,6 @@
 import { encodeLengthPrefixed, readLengthPrefixed } from '../socket/framing.ts';
 import { calls, Notes, outside } from './observe.ts';
-import { alphabet, bytesOf, connect, introduce, listen, must, PORT, SERVER, textOf } from './programs.ts';
+import { alphabet, bytesOf, connect, introduce, listen, must, PORT, textOf } from './programs.ts';
 import type { Scene } from './scene.ts';
 
 const MESSAGES = ['one', 'two', 'three'];
@@ -14,9 +14,9 @@ export const stickyPackets: Scene = {
     'them as one piece, "stuck together". Then the client sends one large message; the server gets it in ' +
     'several pieces. Neither is an error. Whoever wants messages marks where each one ends: on the second ' +
     'connection each has its length in front, and the reader gets exactly what was written.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     world.connect(client, server, { delayUs: 5_000, rate: 10e6 });
@@ -24,7 +24,7 @@ export const stickyPackets: Scene = {
 
     const plain = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       const fd = must(await sys.wait.accept(listener));
       await sys.wait.poll([], 50); // slow to read
       const buffer = new Uint8Array(65536);
@@ -34,15 +34,15 @@ export const stickyPackets: Scene = {
     };
     const send = async () => {
       const { sys } = client;
-      const fd = must(await connect(sys));
+      const fd = must(await connect(sys, network.server));
       for (const message of MESSAGES) await sys.wait.send(fd, bytesOf(message));
       await sys.wait.poll([], 100);
       await sys.wait.send(fd, alphabet(5000));
       sys.close(fd);
     };
     const framed = async () => {
-      const listener = server.listen({ port: PORT });
-      const socket = client.connect({ hostname: SERVER, port: PORT });
+      const listener = server.listen({ hostname: network.any, port: PORT });
+      const socket = client.connect({ hostname: network.server, port: PORT });
       const writer = socket.writable.getWriter();
       for (const message of MESSAGES)
         void writer.write(encodeLengthPrefixed(bytesOf(message), { lengthBytes: 2 }));

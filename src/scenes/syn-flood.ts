@@ -1,7 +1,7 @@
-import { AF_INET, SOCK_STREAM, SOL_TCP, TCP_SYNCNT } from '../socket/constants.ts';
+import { SOCK_STREAM, SOL_TCP, TCP_SYNCNT } from '../socket/constants.ts';
 import { SYN } from '../wire/tcp.ts';
 import { calls, drops, duration, Notes, outside, queue, segments } from './observe.ts';
-import { connect, introduce, listen, must, PORT, SERVER, sleep } from './programs.ts';
+import { connect, introduce, listen, must, PORT, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
 import { flood, internet } from './spoof.ts';
 
@@ -19,9 +19,9 @@ export const synFlood: Scene = {
     'the queue is full, and the SYN of a real client is dropped. Then it has them on: when the queue is full ' +
     'it remembers nothing, but writes what it must know into the sequence number of its SYN-ACK (RFC 4987). ' +
     'Only who really has the address gets that number, and can send it back.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const lan = world.switch('lan');
     const client = world.host('client');
     const server = world.host('server', { sysctl: { tcp_syncookies: 0, tcp_max_syn_backlog: SYN_QUEUE } });
@@ -31,19 +31,19 @@ export const synFlood: Scene = {
     const router = internet(lan, server);
     return async () => {
       const { sys } = client;
-      listen(server.sys, SYN_QUEUE);
+      listen(server.sys, network.any, SYN_QUEUE);
 
       flood(world, router, server, SYNS);
       await sleep(sys, 100);
-      const fd = must(sys.socket(AF_INET, SOCK_STREAM, 0));
+      const fd = must(sys.socket(network.family, SOCK_STREAM, 0));
       sys.setsockopt(fd, SOL_TCP, TCP_SYNCNT, 2); // give up after two repetitions
-      await sys.wait.connect(fd, { address: SERVER, port: PORT });
+      await sys.wait.connect(fd, { address: network.server, port: PORT });
       sys.close(fd);
 
       server.host.sysctl.tcp_syncookies = 1;
       flood(world, router, server, SYNS);
       await sleep(sys, 100);
-      sys.close(must(await connect(sys)));
+      sys.close(must(await connect(sys, network.server)));
     };
   },
 

@@ -16,9 +16,9 @@ export const timeWaitPileUp: Scene = {
     'ports. This client has only four ports, so the fifth connection fails with EADDRNOTAVAIL, though nothing ' +
     'is wrong. After a minute the ports are free. Or, with tcp_tw_reuse = 1, after a second: timestamps tell ' +
     'old segments from new (RFC 6191).',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client', { sysctl: { ip_local_port_range: PORTS } });
     const server = world.host('server');
     world.connect(client, server, { delayUs: 1_000 });
@@ -26,7 +26,7 @@ export const timeWaitPileUp: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       for (;;) {
         const fd = await sys.wait.accept(listener);
         if (fd < 0) return;
@@ -36,7 +36,7 @@ export const timeWaitPileUp: Scene = {
     };
     const visit = async (): Promise<void> => {
       const { sys } = client;
-      const fd = await connect(sys);
+      const fd = await connect(sys, network.server);
       if (fd === -EADDRNOTAVAIL) return;
       sys.close(must(fd));
       await sleep(sys, 10);

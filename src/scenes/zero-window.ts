@@ -16,9 +16,9 @@ export const zeroWindow: Scene = {
     'get lost, and nobody would ever speak; so the client asks from time to time (a window probe), at growing ' +
     'intervals (persist timer, RFC 9293 section 3.8.6.1). TCP gives no time limit for this: a slow reader is ' +
     'not an error.',
-  hosts: ['client 10.0.0.1', 'server 10.0.0.2'],
+  hosts: ['client', 'server'],
 
-  build(world) {
+  build(world, network) {
     const client = world.host('client');
     const server = world.host('server');
     world.connect(client, server, { delayUs: 5_000 });
@@ -26,7 +26,7 @@ export const zeroWindow: Scene = {
 
     const serve = async () => {
       const { sys } = server;
-      const listener = listen(sys);
+      const listener = listen(sys, network.any);
       // What a listener has, its connections inherit; it must be set before the window is first announced.
       sys.setsockopt(listener, SOL_SOCKET, SO_RCVBUF, 8192);
       const fd = must(await sys.wait.accept(listener));
@@ -36,7 +36,7 @@ export const zeroWindow: Scene = {
       sys.close(listener);
     };
     const send = async () => {
-      const fd = must(await connect(client.sys));
+      const fd = must(await connect(client.sys, network.server));
       await client.sys.wait.send(fd, alphabet(BYTES));
       client.sys.close(fd);
     };

@@ -10,6 +10,7 @@ import type { FaultCounters, Faults } from '../link/lane.ts';
 import { LearningSwitch, type SwitchOptions } from '../link/switch.ts';
 import { Stack } from '../stack/stack.ts';
 import type { TraceSink } from '../trace/sink.ts';
+import { type AddressFamily, AF_INET, AF_INET6 } from '../wire/address.ts';
 import { VirtualClock, type VirtualClockOptions } from './clock.ts';
 
 /** What a whole world has in common. */
@@ -20,15 +21,20 @@ export interface WorldOptions extends VirtualClockOptions {
   pool?: Partial<PoolLimits> | PacketPool;
   /** Settings of every host. */
   sysctl?: Partial<Sysctl>;
+  /** Of the addresses that hosts get when they are given none. Default AF_INET. */
+  family?: AddressFamily;
   /** Gets the events of every host, cable and switch. */
   trace?: TraceSink | null;
 }
 
 /** What one host of a world has of its own. */
 export interface HostOptions {
-  /** Of its first interface. Default 10.0.0.N/24 for the Nth host unless it configures itself; null for none. */
+  /**
+   * Of its first interface. Default 10.0.0.N/24 for the Nth host, unless it configures itself or its world is of the
+   * other family; null for none.
+   */
   address?: string | null;
-  /** The IPv6 address of its first interface, 'fd00::1/64'; none by default. */
+  /** The IPv6 address of its first interface. Default fd00::N/64 for the Nth host of a world of that family. */
   address6?: string;
   /** Its default routers, reached by its first interface. */
   gateway?: string;
@@ -106,8 +112,10 @@ export class World {
   /** A new host; `connect` gives it interfaces eth0, eth1 ... */
   host(name: string, options: HostOptions = {}): Stack {
     const index = this.hosts.size + 1;
-    const address = options.address === undefined ? defaultAddress(options, index) : options.address;
-    return this.boot({ name, index, address, options, interfaces: 0, cables: [] });
+    const { family = AF_INET } = this.options;
+    const { address = family === AF_INET ? defaultAddress(options, index) : null } = options;
+    const { address6 = family === AF_INET6 ? `fd00::${index.toString(16)}/64` : undefined } = options;
+    return this.boot({ name, index, address, address6, options, interfaces: 0, cables: [] });
   }
 
   /**
@@ -213,7 +221,7 @@ export class World {
     const name = `eth${host.interfaces++}`;
     const isFirst = host.interfaces === 1;
     const own = address ?? (isFirst ? (host.address ?? undefined) : undefined);
-    const own6 = address6 ?? (isFirst ? host.options.address6 : undefined);
+    const own6 = address6 ?? (isFirst ? host.address6 : undefined);
     const { dhcp = false, linkLocal = false, ipv6 = false, gateway, gateway6 } = isFirst ? host.options : {};
     if (own === undefined && own6 === undefined && dhcp === false && !linkLocal && !ipv6)
       throw new RangeError(`${host.name} ${name} needs an address: the option \`addresses\``);
@@ -258,6 +266,7 @@ interface WorldHost {
   /** From 1. */
   readonly index: number;
   readonly address: string | null;
+  readonly address6: string | undefined;
   readonly options: HostOptions;
   interfaces: number;
   readonly cables: Connection[];

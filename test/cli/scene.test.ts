@@ -23,6 +23,20 @@ test('a scene says what to look at, shows the events with marks, and says what w
   assert.ok(out.indexOf('Both programs close') < out.indexOf('time (s)'));
 });
 
+test('--ipv6 plays it over IPv6, and says which one it cannot', () => {
+  const { status, out, err } = ethertype('scene', 'arp', '--ipv6');
+  assert.equal(status, 0);
+  assert.equal(err, '');
+  assert.match(out, /^ time \(s\) +client fd00::1 +server fd00::2$/m);
+  assert.match(out, /ICMP6, neighbor solicitation, who has fd00::99/);
+  assert.match(out, /connect\(4, \[fd00::99\]:80\) = -1 EHOSTUNREACH/);
+  assert.doesNotMatch(out, /10\.0\.0\.|\bARP\b/);
+  const refused = ethertype('scene', 'fragmentation', '-6');
+  assert.equal(refused.status, 2);
+  assert.equal(refused.out, '');
+  assert.match(refused.err, /^ethertype: fragmentation is a scene of IPv4 alone: [^\n]+\n$/);
+});
+
 test('slow-start has a plot', () => {
   const { out } = ethertype('scene', 'slow-start');
   assert.match(out, /^Congestion window of the client\n\n +\d+ KB \|.*#/m);
@@ -49,7 +63,7 @@ test('an unknown scene ends with 2 and one line with the nearest names', () => {
 });
 
 test('other wrong command lines', () => {
-  for (const args of [['--nope'], ['arp', 'extra'], ['arp', '--seed', 'x'], ['--json']]) {
+  for (const args of [['--nope'], ['arp', 'extra'], ['arp', '--seed', 'x'], ['--json'], ['--ipv6']]) {
     const { status, out, err } = ethertype('scene', ...args);
     assert.equal(status, 2, args.join(' '));
     assert.equal(out, '');

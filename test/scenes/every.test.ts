@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { formatScene } from '../../src/cli/scene/report.ts';
 import { SCENES } from '../../src/scenes/index.ts';
+import { parseFrame } from '../../src/trace/frame.ts';
 import { readText } from '../support/repository.ts';
 import { played } from './played.ts';
 
@@ -38,29 +39,53 @@ describe('the scenes', () => {
   });
 });
 
-for (const scene of SCENES) {
-  describe(scene.name, () => {
-    it('is the same each time, and leaves nothing behind', async () => {
-      const first = await played(scene.name);
-      const second = await played(scene.name);
-      assert.ok(first.events.length > 0);
-      assert.equal(JSON.stringify(first.events), JSON.stringify(second.events));
-      assert.equal(formatScene(scene, first), formatScene(scene, second));
-      assert.equal(first.timersLeft, 0);
-      assert.equal(first.packetsLeft, 0);
-    });
+for (const ipv6 of [false, true]) {
+  for (const scene of SCENES.filter(({ notOverIpv6 }) => !ipv6 || notOverIpv6 === undefined)) {
+    describe(`${scene.name} over IPv${ipv6 ? 6 : 4}`, () => {
+      it('is the same each time, and leaves nothing behind', async () => {
+        const first = await played(scene.name, 1, ipv6);
+        const second = await played(scene.name, 1, ipv6);
+        assert.ok(first.events.length > 0);
+        assert.equal(JSON.stringify(first.events), JSON.stringify(second.events));
+        assert.equal(formatScene(scene, first), formatScene(scene, second));
+        assert.equal(first.timersLeft, 0);
+        assert.equal(first.packetsLeft, 0);
+      });
 
-    it('marks events of its own and shows every mark, within the columns, with any seed', async () => {
-      for (const seed of [1, 2, 3]) {
-        const result = await played(scene.name, seed);
-        const { notes, seen } = result.story;
-        assert.ok(notes.size > 0);
-        for (const event of notes.keys()) assert.ok(result.events.includes(event));
-        const lines = formatScene(scene, result).split('\n');
-        for (const line of lines) assert.ok(line.length <= COLUMNS, line);
-        assert.equal(lines.filter(line => line.startsWith('*')).length, notes.size);
-        assert.doesNotMatch(seen, /undefined|NaN|Infinity| -\d|null/);
-      }
+      it('marks events of its own and shows every mark, within the columns, with any seed', async () => {
+        for (const seed of [1, 2, 3]) {
+          const result = await played(scene.name, seed, ipv6);
+          const { notes, seen } = result.story;
+          assert.ok(notes.size > 0);
+          for (const event of notes.keys()) assert.ok(result.events.includes(event));
+          const lines = formatScene(scene, result).split('\n');
+          for (const line of lines) assert.ok(line.length <= COLUMNS, line);
+          assert.equal(lines.filter(line => line.startsWith('*')).length, notes.size);
+          assert.doesNotMatch(seen, /undefined|NaN|Infinity| -\d|null/);
+        }
+      });
     });
-  });
+  }
 }
+
+describe('over IPv6', () => {
+  it('a scene marks as many events as over IPv4, and no packet is of IPv4', async () => {
+    for (const { name, notOverIpv6 } of SCENES) {
+      if (notOverIpv6 !== undefined) continue;
+      const four = await played(name);
+      const six = await played(name, 1, true);
+      assert.equal(six.story.notes.size, four.story.notes.size, name);
+      for (const event of six.events) {
+        if (event.type !== 'packet') continue;
+        const { ip, arp } = parseFrame(event);
+        assert.ok(ip === null && arp === null, name);
+      }
+    }
+  });
+  it('only fragmentation is left out', () => {
+    assert.deepEqual(
+      SCENES.flatMap(({ name, notOverIpv6 }) => (notOverIpv6 === undefined ? [] : [name])),
+      ['fragmentation'],
+    );
+  });
+});

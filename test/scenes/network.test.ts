@@ -2,28 +2,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EAGAIN, EHOSTUNREACH, EMSGSIZE, ETIMEDOUT } from '../../src/base/errno.ts';
 import { calls, drops, faults, packets, retransmits, states } from '../../src/scenes/observe.ts';
-import type { NeighborEvent } from '../../src/trace/events.ts';
-import { played } from './played.ts';
+import type { NeighborEvent, TraceEvent } from '../../src/trace/events.ts';
+import { ND_NEIGHBOR_SOLICIT } from '../../src/wire/icmp6.ts';
+import { claim, played } from './played.ts';
 
-test('cable-pulled: slow is not dead; a pulled cable is found by the heartbeat and by keepalive', async () => {
-  const { events } = await played('cable-pulled');
-  const pulledUs = faults(events, 'cable-pulled')[0]?.atUs ?? Number.NaN;
-  const beats = calls(events, 'client', 'recv').filter(({ result }) => result > 0);
-  assert.ok(Math.max(...beats.map(({ waitedUs }) => waitedUs)) >= 3_000_000);
-  assert.ok(retransmits(events, 'client', 'rto').length > 0);
-  for (const { atUs, cause } of states(events, 'client')) {
-    if (cause === 'timeout') assert.ok(atUs > pulledUs);
-  }
-  const ends = calls(events, 'client', 'recv').filter(({ result }) => result < 0);
-  assert.deepEqual(
-    ends.map(({ result }) => result),
-    [-EAGAIN, -ETIMEDOUT],
-  );
-  const [heartbeat, keepalive] = ends.map(({ atUs }) => atUs - pulledUs);
-  assert.ok((heartbeat ?? 0) >= 7_000_000 && (heartbeat ?? 0) <= 9_000_000);
-  // At most 10 s of silence and three probes two seconds apart, and the last one's time to answer.
-  assert.ok((keepalive ?? 0) >= 6_000_000 && (keepalive ?? 0) <= 16_000_000);
-});
+claim(
+  'cable-pulled: slow is not dead; a pulled cable is found by the heartbeat and by keepalive',
+  async play => {
+    const { events } = await play();
+    const pulledUs = faults(events, 'cable-pulled')[0]?.atUs ?? Number.NaN;
+    const beats = calls(events, 'client', 'recv').filter(({ result }) => result > 0);
+    assert.ok(Math.max(...beats.map(({ waitedUs }) => waitedUs)) >= 3_000_000);
+    assert.ok(retransmits(events, 'client', 'rto').length > 0);
+    for (const { atUs, cause } of states(events, 'client')) {
+      if (cause === 'timeout') assert.ok(atUs > pulledUs);
+    }
+    const ends = calls(events, 'client', 'recv').filter(({ result }) => result < 0);
+    assert.deepEqual(
+      ends.map(({ result }) => result),
+      [-EAGAIN, -ETIMEDOUT],
+    );
+    const [heartbeat, keepalive] = ends.map(({ atUs }) => atUs - pulledUs);
+    assert.ok((heartbeat ?? 0) >= 7_000_000 && (heartbeat ?? 0) <= 9_000_000);
+    // At most 10 s of silence and three probes two seconds apart, and the last one's time to answer.
+    assert.ok((keepalive ?? 0) >= 6_000_000 && (keepalive ?? 0) <= 16_000_000);
+  },
+);
 
 test('fragmentation: cut twice, whole or not at all, and the path MTU learned', async () => {
   const { events } = await played('fragmentation');
@@ -55,6 +59,16 @@ test('fragmentation: cut twice, whole or not at all, and the path MTU learned', 
   );
 });
 
+/** The states that the client's entry for an address went through. */
+function neighborStates(events: readonly TraceEvent[], address: string): string[] {
+  return events
+    .filter((event): event is NeighborEvent => event.type === 'neighbor' && event.host === 'client')
+    .filter(event => event.address === address)
+    .map(({ to }) => to);
+}
+
+const RESOLVED_AND_VERIFIED = ['INCOMPLETE', 'REACHABLE', 'STALE', 'DELAY', 'PROBE', 'REACHABLE'];
+
 test('arp: asked once for two datagrams, verified by unicast, given up after three questions', async () => {
   const { events } = await played('arp');
   const asked = packets(events, 'client', 'out').filter(({ arp }) => arp?.operation === 1);
@@ -69,21 +83,32 @@ test('arp: asked once for two datagrams, verified by unicast, given up after thr
     ['10.0.0.99', true],
     ['10.0.0.99', true],
   ]);
-  const entry = (address: string): string[] =>
-    events
-      .filter((event): event is NeighborEvent => event.type === 'neighbor' && event.host === 'client')
-      .filter(event => event.address === address)
-      .map(({ to }) => to);
-  assert.deepEqual(entry('10.0.0.2').slice(0, 6), [
-    'INCOMPLETE',
-    'REACHABLE',
-    'STALE',
-    'DELAY',
-    'PROBE',
-    'REACHABLE',
-  ]);
-  assert.deepEqual(entry('10.0.0.99'), ['INCOMPLETE', 'FAILED']);
+  assert.deepEqual(neighborStates(events, '10.0.0.2').slice(0, 6), RESOLVED_AND_VERIFIED);
+  assert.deepEqual(neighborStates(events, '10.0.0.99'), ['INCOMPLETE', 'FAILED']);
   assert.equal(calls(events, 'client', 'connect').at(-1)?.result, -EHOSTUNREACH);
   const received = packets(events, 'server', 'in').filter(({ udp }) => udp !== null);
   assert.equal(received.length, 3);
+});
+
+test('arp over IPv6: the group is asked, the answer verified by unicast, given up after three questions', async () => {
+  const { events } = await played('arp', 1, true);
+  const asked = packets(events, 'client', 'out').flatMap(({ ip6, ndp }) =>
+    ndp?.type === ND_NEIGHBOR_SOLICIT ? [[`${ip6?.destination}`, `${ndp.target}`]] : [],
+  );
+  assert.deepEqual(asked, [
+    ['ff02::1:ff00:2', 'fd00::2'],
+    ['fd00::2', 'fd00::2'],
+    ['ff02::1:ff00:99', 'fd00::99'],
+    ['ff02::1:ff00:99', 'fd00::99'],
+    ['ff02::1:ff00:99', 'fd00::99'],
+  ]);
+  assert.deepEqual(neighborStates(events, 'fd00::2').slice(0, 6), RESOLVED_AND_VERIFIED);
+  assert.deepEqual(neighborStates(events, 'fd00::99'), ['INCOMPLETE', 'FAILED']);
+  assert.equal(calls(events, 'client', 'connect').at(-1)?.result, -EHOSTUNREACH);
+  assert.equal(packets(events, 'server', 'in').filter(({ udp }) => udp !== null).length, 3);
+  assert.ok(packets(events, 'client', 'out').every(({ arp, ip }) => arp === null && ip === null));
+});
+
+test('fragmentation is not played over IPv6', async () => {
+  await assert.rejects(played('fragmentation', 1, true), RangeError);
 });

@@ -1,3 +1,4 @@
+import { test } from 'node:test';
 import { turn } from '../../src/node/turn.ts';
 import { type Played, play, SCENES, type Scene } from '../../src/scenes/index.ts';
 
@@ -9,6 +10,16 @@ export function sceneNamed(name: string): Scene {
 }
 
 /** Plays a scene by its name. */
-export function played(name: string, seed = 1): Promise<Played> {
-  return play(sceneNamed(name), { seed, turn });
+export function played(name: string, seed = 1, ipv6 = false): Promise<Played> {
+  return play(sceneNamed(name), { seed, ipv6, turn });
+}
+
+/** Tests what a scene claims ('NAME: claim') over IPv4 and over IPv6. */
+export function claim(
+  text: string,
+  check: (play: (seed?: number) => Promise<Played>) => Promise<void>,
+): void {
+  const name = text.slice(0, text.indexOf(':'));
+  test(text, () => check(seed => played(name, seed)));
+  test(`${text} (IPv6)`, () => check(seed => played(name, seed, true)));
 }

@@ -1,29 +1,31 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { EADDRNOTAVAIL, EMFILE } from '../../src/base/errno.ts';
 import { calls, segments, states } from '../../src/scenes/observe.ts';
 import type { TraceEvent } from '../../src/trace/events.ts';
 import { SYN } from '../../src/wire/tcp.ts';
-import { played } from './played.ts';
+import { claim } from './played.ts';
 
 /** The states that the connections of a host went through. */
 function path(events: readonly TraceEvent[], host: string): string[] {
   return states(events, host).map(({ to }) => to);
 }
 
-test('simultaneous-open: both by SYN_SENT and SYN_RCVD, four segments with SYN, one connection', async () => {
-  const { events } = await played('simultaneous-open');
-  for (const host of ['anna', 'ben']) {
-    assert.deepEqual(path(events, host).slice(0, 3), ['SYN_SENT', 'SYN_RCVD', 'ESTABLISHED']);
-    assert.equal(segments(events, host, 'out').filter(({ tcp }) => (tcp.flags & SYN) !== 0).length, 2);
-    assert.ok(states(events, host).every(({ from }) => from !== 'LISTEN'));
-  }
-  assert.equal(calls(events, 'anna', 'recv')[0]?.result, 'hello anna'.length);
-  assert.equal(calls(events, 'ben', 'recv')[0]?.result, 'hello ben'.length);
-});
+claim(
+  'simultaneous-open: both by SYN_SENT and SYN_RCVD, four segments with SYN, one connection',
+  async play => {
+    const { events } = await play();
+    for (const host of ['anna', 'ben']) {
+      assert.deepEqual(path(events, host).slice(0, 3), ['SYN_SENT', 'SYN_RCVD', 'ESTABLISHED']);
+      assert.equal(segments(events, host, 'out').filter(({ tcp }) => (tcp.flags & SYN) !== 0).length, 2);
+      assert.ok(states(events, host).every(({ from }) => from !== 'LISTEN'));
+    }
+    assert.equal(calls(events, 'anna', 'recv')[0]?.result, 'hello anna'.length);
+    assert.equal(calls(events, 'ben', 'recv')[0]?.result, 'hello ben'.length);
+  },
+);
 
-test('simultaneous-close: both by CLOSING, both in TIME_WAIT for 60 s', async () => {
-  const { events } = await played('simultaneous-close');
+claim('simultaneous-close: both by CLOSING, both in TIME_WAIT for 60 s', async play => {
+  const { events } = await play();
   for (const host of ['anna', 'ben']) {
     const closing = states(events, host).slice(-4);
     assert.deepEqual(
@@ -35,33 +37,36 @@ test('simultaneous-close: both by CLOSING, both in TIME_WAIT for 60 s', async ()
   }
 });
 
-test('listen-to-syn-sent: LISTEN to SYN_SENT by send, and the data arrives', async () => {
-  const { events } = await played('listen-to-syn-sent');
+claim('listen-to-syn-sent: LISTEN to SYN_SENT by send, and the data arrives', async play => {
+  const { events } = await play();
   const [opened] = states(events, 'caller', 'SYN_SENT');
   assert.equal(opened?.from, 'LISTEN');
   assert.equal(opened?.cause, 'send');
   assert.equal(calls(events, 'server', 'recv')[0]?.result, 'I could not wait'.length);
 });
 
-test('close-wait-pile-up: no timer ends CLOSE_WAIT, the descriptors run out, the process ends it', async () => {
-  const { events } = await played('close-wait-pile-up');
-  const waiting = states(events, 'server', 'CLOSE_WAIT');
-  const left = states(events, 'server').filter(({ from }) => from === 'CLOSE_WAIT');
-  assert.equal(waiting.length, 6);
-  assert.equal(left.length, 6);
-  for (const { atUs } of left) assert.ok(atUs - (waiting[0]?.atUs ?? 0) >= 3_600_000_000);
-  const accepts = calls(events, 'server', 'accept');
-  assert.equal(accepts.filter(({ result }) => result > 0).length, 4);
-  assert.equal(accepts.at(-1)?.result, -EMFILE);
-  // The clients, who have closed, are rid of their half after a minute.
-  for (const { from, atUs } of states(events, 'client', 'CLOSED')) {
-    assert.equal(from, 'FIN_WAIT_2');
-    assert.ok(atUs - (waiting[0]?.atUs ?? 0) < 61_000_000);
-  }
-});
+claim(
+  'close-wait-pile-up: no timer ends CLOSE_WAIT, the descriptors run out, the process ends it',
+  async play => {
+    const { events } = await play();
+    const waiting = states(events, 'server', 'CLOSE_WAIT');
+    const left = states(events, 'server').filter(({ from }) => from === 'CLOSE_WAIT');
+    assert.equal(waiting.length, 6);
+    assert.equal(left.length, 6);
+    for (const { atUs } of left) assert.ok(atUs - (waiting[0]?.atUs ?? 0) >= 3_600_000_000);
+    const accepts = calls(events, 'server', 'accept');
+    assert.equal(accepts.filter(({ result }) => result > 0).length, 4);
+    assert.equal(accepts.at(-1)?.result, -EMFILE);
+    // The clients, who have closed, are rid of their half after a minute.
+    for (const { from, atUs } of states(events, 'client', 'CLOSED')) {
+      assert.equal(from, 'FIN_WAIT_2');
+      assert.ok(atUs - (waiting[0]?.atUs ?? 0) < 61_000_000);
+    }
+  },
+);
 
-test('fin-wait-2-stuck: a minute after close(), for ever after shutdown()', async () => {
-  const { events } = await played('fin-wait-2-stuck');
+claim('fin-wait-2-stuck: a minute after close(), for ever after shutdown()', async play => {
+  const { events } = await play();
   const [closed, half] = states(events, 'client', 'FIN_WAIT_2');
   const endOf = (local: string | undefined): number =>
     states(events, 'client', 'CLOSED').find(end => end.local === local)?.atUs ?? Number.NaN;
@@ -71,8 +76,8 @@ test('fin-wait-2-stuck: a minute after close(), for ever after shutdown()', asyn
   assert.equal(endOf(half?.local) - wanted, 60_000_000);
 });
 
-test('time-wait-pile-up: no port until a minute has passed, or tcp_tw_reuse is on', async () => {
-  const { events } = await played('time-wait-pile-up');
+claim('time-wait-pile-up: no port until a minute has passed, or tcp_tw_reuse is on', async play => {
+  const { events } = await play();
   const results = calls(events, 'client', 'connect').map(({ result }) => result);
   assert.deepEqual(results, [0, 0, 0, 0, -EADDRNOTAVAIL, 0, 0, 0, 0, -EADDRNOTAVAIL, 0]);
   const ports = states(events, 'client', 'TIME_WAIT').map(({ local }) => local);

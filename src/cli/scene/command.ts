@@ -4,6 +4,7 @@ import { print } from '../output.ts';
 import { nearest } from './nearest.ts';
 
 interface SceneOptions {
+  readonly ipv6?: true;
   readonly json?: true;
   readonly seed: number;
 }
@@ -17,6 +18,7 @@ export function sceneCommand(): Command {
         'and explained. Without a name it lists the scenes.',
     )
     .argument('[name]', 'which scene')
+    .option('-6, --ipv6', 'over IPv6')
     .option('--json', 'print the trace events as JSON lines instead, nothing else')
     .option('--seed <number>', 'everything random follows from it', parseSeed, 1)
     .helpOption('-h, --help', 'print this help')
@@ -27,6 +29,7 @@ export function sceneCommand(): Command {
 Examples:
   $ ethertype scene
   $ ethertype scene zero-window
+  $ ethertype scene arp --ipv6
   $ ethertype scene slow-start --json | grep '"tcp:cwnd"'`,
     )
     .action(scene);
@@ -42,8 +45,10 @@ async function scene(name: string | undefined, options: SceneOptions): Promise<v
   // The stack is loaded only now, so that help and complaints come at once.
   const { play, SCENES } = await import('../../scenes/index.ts');
   const { formatList, formatScene } = await import('./report.ts');
+  const ipv6 = options.ipv6 === true;
   if (name === undefined) {
     if (options.json === true) throw new Failure('--json needs the name of a scene', EXIT_USAGE);
+    if (ipv6) throw new Failure('--ipv6 needs the name of a scene', EXIT_USAGE);
     print(formatList(SCENES));
     return;
   }
@@ -56,8 +61,10 @@ async function scene(name: string | undefined, options: SceneOptions): Promise<v
       ),
       EXIT_USAGE,
     );
+  if (ipv6 && found.notOverIpv6 !== undefined)
+    throw new Failure(`${name} is a scene of IPv4 alone: ${found.notOverIpv6}`, EXIT_USAGE);
   const { turn } = await import('../../node/turn.ts');
-  const played = await play(found, { seed: options.seed, turn });
+  const played = await play(found, { seed: options.seed, ipv6, turn });
   if (options.json === true) for (const event of played.events) print(`${JSON.stringify(event)}\n`);
   else print(formatScene(found, played));
 }

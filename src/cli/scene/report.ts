@@ -4,6 +4,7 @@ import { parseFrame } from '../../trace/frame.ts';
 import { dumpPackets, formatLadder } from '../../view/ladder.ts';
 import { formatPlot } from '../../view/plot.ts';
 import { wrap } from '../../view/wrap.ts';
+import { AF_INET6 } from '../../wire/address.ts';
 import { MLD_DONE, MLD_REPORT, MLD2_REPORT } from '../../wire/icmp6.ts';
 
 const COLUMNS = 100;
@@ -18,8 +19,9 @@ export function formatList(scenes: readonly Scene[]): string {
 
 /** One scene as text: what to look at, what happened, what was seen. */
 export function formatScene(scene: Scene, played: Played): string {
-  const { events, startUs, story } = played;
-  const leftName = scene.hosts[0].split(' ')[0];
+  const { events, startUs, story, network } = played;
+  const [leftName, rightName] = scene.hosts;
+  const [left, right] = scene.addresses ?? [network.client, network.server];
   const ladder = formatLadder(
     events.filter(event => !isBackground(event, story)),
     {
@@ -30,13 +32,13 @@ export function formatScene(scene: Scene, played: Played): string {
       ...(story.folds === undefined ? {} : { folds: story.folds }),
       ...(story.ports === undefined ? {} : { ports: story.ports }),
     },
-    scene.hosts,
+    [`${leftName} ${left}`, `${rightName} ${right}`],
   );
   const plot = story.plot === undefined ? [] : ['', ...formatPlot(story.plot.points, story.plot)];
   const lines = [
     ...paragraph(`${scene.name}: ${scene.summary}`),
     '',
-    ...paragraph(scene.look),
+    ...paragraph((network.family === AF_INET6 ? scene.look6 : undefined) ?? scene.look),
     '',
     ...ladder,
     ...plot,
@@ -52,7 +54,6 @@ function paragraph(text: string): string[] {
 
 const PREPARING: readonly string[] = ['socket', 'setsockopt', 'bind', 'getsockname'];
 
-/** Calls that only prepare, and how neighbours and routers are found: in the events, but not worth a line. */
 /** In front of what an Ethernet frame carries, in hexadecimal: the type is behind the two addresses. */
 const TYPE_AT = 2 * 12;
 const ETHERTYPE_ARP = '0806';
@@ -68,10 +69,11 @@ function isAboutTheLink(event: PacketEvent): boolean {
   );
 }
 
-function isBackground(event: TraceEvent, { notes, showsArp = false }: Story): boolean {
+/** Calls that only prepare, and how neighbours and routers are found: in the events, but not worth a line. */
+function isBackground(event: TraceEvent, { notes, showsNeighbors = false }: Story): boolean {
   if (notes.has(event)) return false;
   if (event.type === 'call') return PREPARING.includes(event.name);
-  if (showsArp) return false;
+  if (showsNeighbors) return false;
   if (event.type === 'packet') return isAboutTheLink(event);
   return event.type === 'neighbor' || (event.type === 'queue' && event.queue === 'neighbor');
 }

@@ -1,12 +1,10 @@
 import type { FileStore } from '../../http/files.ts';
 import { turn } from '../../node/turn.ts';
 import { World } from '../../sim/world.ts';
-import type { Stack } from '../../stack/stack.ts';
 import type { TraceEvent } from '../../trace/events.ts';
 import { TraceLog } from '../../trace/sink.ts';
 import type { CounterGroups } from '../../view/netstat.ts';
 import type { SocketRow } from '../../view/ss.ts';
-import { AF_INET } from '../../wire/address.ts';
 import { CLIENT_NAME, PATH, SERVER_NAME, SERVER_PORT, type WalkNetwork } from './addresses.ts';
 import { runCurl } from './curl-program.ts';
 import { startServer } from './server-program.ts';
@@ -35,11 +33,11 @@ export interface WalkResult {
 export async function runWalk(network: WalkNetwork, seed: number, files: FileStore): Promise<WalkResult> {
   const address = network.server;
   const log = new TraceLog();
-  const world = new World({ seed, trace: log, turn });
+  const world = new World({ seed, trace: log, turn, family: network.family });
   try {
     const client = world.host(CLIENT_NAME);
     const server = world.host(SERVER_NAME);
-    connect(world, client, server, network);
+    world.connect(client, server, CABLE);
     const startUs = world.nowUs;
     const running = startServer(server.sys.as('httpd'), server.host.env, address, SERVER_PORT, files);
     // Both hosts have just announced their addresses; what follows is of the request alone.
@@ -69,13 +67,4 @@ export async function runWalk(network: WalkNetwork, seed: number, files: FileSto
   } finally {
     world.close();
   }
-}
-
-function connect(world: World, client: Stack, server: Stack, network: WalkNetwork): void {
-  if (network.family === AF_INET) world.connect(client, server, CABLE);
-  else
-    world.connect(client, server, {
-      ...CABLE,
-      addresses6: [`${network.client}/64`, `${network.server}/64`],
-    });
 }
