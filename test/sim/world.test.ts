@@ -4,6 +4,7 @@ import type { Link } from '../../src/core/link.ts';
 import { turn } from '../../src/node/turn.ts';
 import { TraceHash } from '../../src/sim/trace-hash.ts';
 import { type ConnectOptions, World, type WorldOptions } from '../../src/sim/world.ts';
+import { AF_INET6 } from '../../src/wire/address.ts';
 import { ETHERTYPE_IPV4, emitEthernet } from '../../src/wire/ethernet.ts';
 import { RecordingPort, range } from '../link/fixture.ts';
 
@@ -112,4 +113,17 @@ test('an interface without an address, and a host of another world, are refused'
   assert.throws(() => world.connect(new World().host('c'), b), /not of this world/);
   world.close();
   assert.equal(world.clock.armed, 0);
+});
+
+test('hosts that are given no address get one of the family of the world', () => {
+  const addressesIn = (options: WorldOptions): string[] => {
+    const world = new World(options);
+    const [a, b] = [world.host('a'), world.host('b')];
+    world.connect(a, b);
+    const texts = (b.ip.netif('eth0')?.addresses ?? []).map(({ address }) => String(address));
+    world.close();
+    return texts.filter(text => !text.startsWith('fe80:'));
+  };
+  assert.deepEqual(addressesIn({}), ['10.0.0.2']);
+  assert.deepEqual(addressesIn({ family: AF_INET6 }), ['fd00::2']);
 });
