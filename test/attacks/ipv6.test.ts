@@ -100,6 +100,18 @@ describe('from beyond the link', () => {
     host.run();
     assert.equal(host.route('fd00::2').mtu, 1500, 'only who sent it, and remembers, may believe it');
   });
+
+  test('about an echo reply, of which nobody remembers anything, it costs no more than 1280 bytes allow', () => {
+    const { host, link } = victim();
+    const reply = icmp6(129, 0, 0, new Uint8Array(1300), 'fd00::1', 'fd00::2');
+    const mine = ipv6({ source: 'fd00::1', destination: 'fd00::2', protocol: 58, data: reply });
+    link.inject(frame6(ipv6({ protocol: 58, data: icmp6(2, 0, 1280, mine, 'fd00::2', 'fd00::1') })));
+    host.run();
+    assert.equal(host.route('fd00::2').mtu, 1280);
+    // And for as long as any path MTU is remembered.
+    advance(601_000_000, host);
+    assert.equal(host.route('fd00::2').mtu, 1500);
+  });
 });
 
 describe('from the link', () => {
