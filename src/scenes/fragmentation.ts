@@ -1,6 +1,7 @@
 import * as S from '../socket/constants.ts';
 import type { Stack } from '../stack/stack.ts';
 import { ICMP4_FRAGMENTATION_NEEDED, ICMP4_TIME_EXCEEDED, ICMP4_UNREACHABLE } from '../wire/icmp4.ts';
+import { fragmentation6 } from './fragmentation-ipv6.ts';
 import { calls, faults, Notes, packets, type SeenPacket } from './observe.ts';
 import { alphabet, must, routeBy, sleep } from './programs.ts';
 import type { Scene } from './scene.ts';
@@ -23,7 +24,7 @@ export const fragmentation: Scene = {
     'remembers the path MTU. That is how TCP avoids all this.',
   hosts: ['client', 'server'],
   addresses: [CLIENT, SERVER],
-  notOverIpv6: 'routers do not cut IPv6 packets, only their sender does',
+  overIpv6: fragmentation6,
   // The router stands between: what it sends by eth1 goes to the right.
   isLeft: event =>
     event.host === 'client' || (event.host === 'router' && event.type === 'packet' && event.netif === 'eth1'),

@@ -21,8 +21,8 @@ export interface Scene {
   readonly hosts: readonly [left: string, right: string];
   /** Their addresses, when they are not those of the network. */
   readonly addresses?: readonly [left: string, right: string];
-  /** Why it cannot be played over IPv6. */
-  readonly notOverIpv6?: string;
+  /** What is played over IPv6 instead, where that is another story. */
+  readonly overIpv6?: Scene;
   /** Whether an event is shown at the left, and a packet from left to right; by default those of the left host. */
   readonly isLeft?: (event: TraceEvent) => boolean;
   /** Builds hosts and cables; returns what then happens on them. */
@@ -81,9 +81,8 @@ export interface PlayOptions {
 /** Every timer of a scene is over by then, in microseconds after the end of its programs. */
 const SETTLE_US = 600_000_000;
 
-/** Plays a scene to its end. Throws RangeError when it is to be over IPv6 and cannot be. */
+/** Plays a scene to its end. Over IPv6 it is `overIpv6` that is to be played, if there is one. */
 export async function play(scene: Scene, { seed = 1, ipv6 = false, turn }: PlayOptions): Promise<Played> {
-  if (ipv6 && scene.notOverIpv6 !== undefined) throw new RangeError(scene.notOverIpv6);
   const network = ipv6 ? SCENE_NETWORK6 : SCENE_NETWORK4;
   const log = new TraceLog();
   let recording = false;

@@ -109,6 +109,32 @@ test('arp over IPv6: the group is asked, the answer verified by unicast, given u
   assert.ok(packets(events, 'client', 'out').every(({ arp, ip }) => arp === null && ip === null));
 });
 
-test('fragmentation is not played over IPv6', async () => {
-  await assert.rejects(played('fragmentation', 1, true), RangeError);
+test('fragmentation over IPv6: cut by the sender alone, too big for the router, given up after 60 s', async () => {
+  const { events } = await played('fragmentation', 1, true);
+  const lengths = (host: string, netif: string) =>
+    packets(events, host, 'out')
+      .filter(({ event, fragment }) => event.netif === netif && fragment !== null)
+      .map(({ ip6 }) => 40 + (ip6?.payloadLength ?? 0));
+  const cut = [1280, 1280, 92];
+  assert.deepEqual(lengths('client', 'eth0'), [1496, 1108, ...cut, ...cut]);
+  assert.deepEqual(lengths('router', 'eth1'), [1108, ...cut, ...cut]);
+  assert.deepEqual(
+    calls(events, 'client', 'send').map(({ result }) => result),
+    [2500, -EMSGSIZE, 2500, 2500],
+  );
+  assert.deepEqual(
+    calls(events, 'server', 'recv').map(({ result }) => result),
+    [2500],
+  );
+  const messages = packets(events, 'client', 'in').flatMap(({ icmp6, ndp }) =>
+    icmp6 === null || ndp !== null ? [] : [[icmp6.type, icmp6.code, icmp6.rest]],
+  );
+  assert.deepEqual(messages, [
+    [2, 0, 1280],
+    [3, 1, 0],
+  ]);
+  const lostUs = faults(events, 'drop')[0]?.atUs ?? 0;
+  const gaveUp = drops(events, 'server', 'FRAG_REASM_TIMEOUT').map(({ atUs }) => atUs);
+  assert.equal(gaveUp.length, 2);
+  assert.ok(Math.abs((gaveUp[1] ?? 0) - lostUs - 60_000_000) < 10_000);
 });

@@ -61,12 +61,11 @@ async function scene(name: string | undefined, options: SceneOptions): Promise<v
       ),
       EXIT_USAGE,
     );
-  if (ipv6 && found.notOverIpv6 !== undefined)
-    throw new Failure(`${name} is a scene of IPv4 alone: ${found.notOverIpv6}`, EXIT_USAGE);
+  const chosen = (ipv6 ? found.overIpv6 : undefined) ?? found;
   const { turn } = await import('../../node/turn.ts');
-  const played = await play(found, { seed: options.seed, ipv6, turn });
+  const played = await play(chosen, { seed: options.seed, ipv6, turn });
   if (options.json === true) for (const event of played.events) print(`${JSON.stringify(event)}\n`);
-  else print(formatScene(found, played));
+  else print(formatScene(chosen, played));
 }
 
 function unknown(name: string, names: readonly string[]): string {
