@@ -1,9 +1,12 @@
+/** Of every empty ring: nothing is ever put into it, since a ring grows before it takes something. */
+const NO_SLOTS = Object.freeze([]) as unknown as never[];
+
 /**
  * A first-in, first-out queue over an array that grows by doubling; nothing is allocated until the first push.
  * Elements can be read by position, which the packet queues and the retransmission queue need.
  */
 export class Ring<T> {
-  private slots: (T | undefined)[] = [];
+  private slots: (T | undefined)[] = NO_SLOTS;
   private head = 0;
   /** How many elements are queued. */
   length = 0;
@@ -61,7 +64,7 @@ export class Ring<T> {
 
   /** Forgets every element and gives the memory back. */
   clear(): void {
-    this.slots = [];
+    this.slots = NO_SLOTS;
     this.head = 0;
     this.length = 0;
   }

@@ -241,6 +241,7 @@ export class Mib {
     'TCPToZeroWindowAdv',
     'TCPWantZeroWindowAdv',
     'TCPSynRetrans',
+    'TCPAutoCorking',
     'TCPOrigDataSent',
     'TCPHystartTrainDetect',
     'TCPHystartTrainCwnd',

@@ -190,6 +190,24 @@ export interface Sysctl {
   tcp_rmem: readonly [number, number, number];
   tcp_wmem: readonly [number, number, number];
   tcp_moderate_rcvbuf: boolean;
+  /** Bytes that may be written and not yet sent before a writer has to wait. */
+  tcp_notsent_lowat: number;
+  /** Whether a small write waits while an earlier one of its connection has not left this host. */
+  tcp_autocorking: boolean;
+  /** Whether small segments are put together when they are sent again. */
+  tcp_retrans_collapse: boolean;
+  /** Segments that are sent at once, if there are so many, however slow the path is. */
+  tcp_min_tso_segs: number;
+  /**
+   * The share of the window, one nth, that is sent without waiting for a fuller super-segment; 0: three segments. Linux
+   * waits for a third, which its cards reward; here bursts only cost goodput where segments are lost, so nothing waits.
+   */
+  tcp_tso_win_divisor: number;
+  /** Super-segments become smaller by half with each 2^n microseconds of round trip. */
+  tcp_tso_rtt_log: number;
+  /** Percent of window / round trip at which data is meant to leave: in slow start, and after it. */
+  tcp_pacing_ss_ratio: number;
+  tcp_pacing_ca_ratio: number;
   /** Share of the receive buffer that is advertised, as in Linux: window = space - space / 2^n. */
   tcp_adv_win_scale: number;
   /** The smallest retransmission time-out, in microseconds, and the largest, in milliseconds. */
@@ -328,6 +346,14 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_rmem: [4096, 131072, 6291456],
   tcp_wmem: [4096, 16384, 4194304],
   tcp_moderate_rcvbuf: true,
+  tcp_notsent_lowat: 0xffffffff,
+  tcp_autocorking: true,
+  tcp_retrans_collapse: true,
+  tcp_min_tso_segs: 2,
+  tcp_tso_win_divisor: 1000,
+  tcp_tso_rtt_log: 9,
+  tcp_pacing_ss_ratio: 200,
+  tcp_pacing_ca_ratio: 120,
   tcp_adv_win_scale: 1,
   tcp_rto_min_us: 200_000,
   tcp_rto_max_ms: 120000,

@@ -12,7 +12,7 @@ import type { OptionSpec, TcpSpec } from './syntax.ts';
 
 /** How exactly segments are compared. */
 export interface MatchRules {
-  /** Also what packetdrill lets pass: the echoed timestamp, PSH and FIN of every part. */
+  /** Also what packetdrill lets pass: the echoed timestamp, and a FIN before the last part. */
   readonly strict: boolean;
   /** How far off a timestamp of ours may be, in its own ticks; null: it is not looked at. */
   readonly timestampTicks: number | null;
@@ -111,7 +111,7 @@ function payloadMismatch(offset: number, parts: readonly Segment[]): string | nu
 
 function partFlags(parts: readonly Segment[]): string | null {
   for (const [index, { flags }] of parts.slice(0, -1).entries()) {
-    if ((flags & (PSH | FIN)) !== 0) return `part ${index + 1} of ${parts.length} has ${formatFlags(flags)}`;
+    if ((flags & FIN) !== 0) return `part ${index + 1} of ${parts.length} has ${formatFlags(flags)}`;
   }
   return null;
 }

@@ -2,20 +2,15 @@ import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
 import { parseFastOpenKeys } from '../transport/fast-open-cookies.ts';
 import { CommandError } from './shell.ts';
 
-/**
- * Settings of Linux that the stack here has no switch for, with the values that say what it does anyway. Any other
- * value is an error: a script whose conditions are not met proves nothing.
- */
-const FIXED: Readonly<Record<string, { readonly values: readonly string[] | null; readonly why: string }>> = {
-  tcp_fack: { values: null, why: 'Linux has nothing behind it since 4.15' },
-  tcp_ecn_option: { values: null, why: 'only Accurate ECN looks at it, which tcp_ecn=3 would turn on' },
-  tcp_notsent_lowat: { values: ['4294967295', '-1'], why: 'no limit on what is not sent' },
-  tcp_pacing_ss_ratio: { values: ['200'], why: 'no pacing' },
-  tcp_pacing_ca_ratio: { values: ['120'], why: 'no pacing' },
-  tcp_min_tso_segs: { values: null, why: 'what is cut by the card or by the host is the same on the wire' },
-  tcp_tso_win_divisor: { values: null, why: 'nothing is held back to make super-segments larger' },
-  tcp_no_metrics_save: { values: null, why: 'no metrics are kept' },
-};
+/** Settings of Linux that say nothing here, whatever their value. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  // Linux has nothing behind it since 4.15.
+  'tcp_fack',
+  // Only Accurate ECN looks at it, which tcp_ecn=3 would turn on.
+  'tcp_ecn_option',
+  // No metrics are kept.
+  'tcp_no_metrics_save',
+]);
 
 /** The settings of a stack as a script reaches them: by their names, as text. */
 export class Settings {
@@ -31,7 +26,7 @@ export class Settings {
   /** Whether there is a setting of this name. */
   has(name: string): boolean {
     const key = keyOf(name);
-    return key in DEFAULT_SYSCTL || key in FIXED;
+    return key in DEFAULT_SYSCTL || WITHOUT_EFFECT.has(key);
   }
 
   /** Sets `net.ipv4.tcp_sack`, `/proc/sys/net/ipv4/tcp_sack` ... Throws CommandError when that cannot be. */
@@ -43,10 +38,7 @@ export class Settings {
       this.changed();
       return;
     }
-    const fixed = FIXED[key];
-    if (fixed === undefined) throw new CommandError(`unknown sysctl '${name}'`);
-    if (fixed.values !== null && !fixed.values.includes(text.trim()))
-      throw new CommandError(`the stack has ${fixed.why}: ${name}=${text}`);
+    if (!WITHOUT_EFFECT.has(key)) throw new CommandError(`unknown sysctl '${name}'`);
   }
 
   /** The value of a setting as text; null when there is none, or none that can be changed. */

@@ -61,6 +61,7 @@ class Errno {
 const SOCK_MIN_RCVBUF = 2304;
 const SOCK_MIN_SNDBUF = 4608;
 const INT_MAX = 0x7fffffff;
+const UINT_MAX = 0xffffffff;
 
 /** setsockopt(2): 0, -ENOPROTOOPT for an unknown option, -EINVAL for a value that does not fit. */
 export function setOption(socket: Socket, level: number, name: number, value: OptionValue): number {
@@ -69,8 +70,9 @@ export function setOption(socket: Socket, level: number, name: number, value: Op
   if (option.setOther !== undefined) return option.setOther(socket, value);
   if (option.set === undefined) return -ENOPROTOOPT;
   const int = typeof value === 'boolean' ? Number(value) : value;
-  if (typeof int !== 'number' || !Number.isInteger(int) || Math.abs(int) > INT_MAX) return -EINVAL;
-  return option.set(socket, int);
+  // C takes 32 bits for an int, however they are meant.
+  if (typeof int !== 'number' || !Number.isInteger(int) || int < -INT_MAX || int > UINT_MAX) return -EINVAL;
+  return option.set(socket, int | 0);
 }
 
 /** getsockopt(2): fills `out.value`; 0, -ENOPROTOOPT for an unknown option, -EOPNOTSUPP for an unknown level. */
@@ -293,13 +295,6 @@ function tcpChange(socket: TcpSocket, change: Partial<TcpSettings>): number {
   return 0;
 }
 
-function tcpFlag(name: 'noDelay' | 'cork'): Option<TcpSocket> {
-  return {
-    get: socket => Number(socket.settings[name]),
-    set: (socket, value) => tcpChange(socket, { [name]: value !== 0 }),
-  };
-}
-
 /** An int within bounds, kept in a setting that counts `unit` for each. */
 function tcpRange(
   name: 'keepIdleUs' | 'keepIntervalUs' | 'keepCount' | 'synCount' | 'userTimeoutUs',
@@ -324,8 +319,33 @@ const TCP_COUNT_MAX = 127;
 const TCP_FIN_TIMEOUT_MAX = 120;
 
 const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Option<TcpSocket>>([
-  [C.TCP_NODELAY, tcpFlag('noDelay')],
-  [C.TCP_CORK, tcpFlag('cork')],
+  [
+    C.TCP_NODELAY,
+    {
+      get: ({ settings }) => Number(settings.noDelay),
+      set: (socket, value) => {
+        const again = value !== 0 && socket.settings.noDelay;
+        tcpChange(socket, { noDelay: value !== 0 });
+        // Setting it pushes what a cork holds back, every time.
+        if (again) socket.endpoint?.push();
+        return 0;
+      },
+    },
+  ],
+  [
+    C.TCP_CORK,
+    {
+      get: ({ settings }) => Number(settings.cork),
+      set: (socket, value) => tcpChange(socket, { cork: value !== 0 }),
+    },
+  ],
+  [
+    C.TCP_NOTSENT_LOWAT,
+    {
+      get: ({ settings }) => settings.notSentLowat | 0,
+      set: (socket, value) => tcpChange(socket, { notSentLowat: value >>> 0 }),
+    },
+  ],
   [C.TCP_KEEPIDLE, tcpRange('keepIdleUs', 1e6, 1, TCP_KEEP_MAX)],
   [C.TCP_KEEPINTVL, tcpRange('keepIntervalUs', 1e6, 1, TCP_KEEP_MAX)],
   [C.TCP_KEEPCNT, tcpRange('keepCount', 1, 1, TCP_COUNT_MAX)],

@@ -17,6 +17,7 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
 import { idleTcpInfo, type TcpInfo } from '../tcp/info.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
+import { WRITE_EOR, WRITE_MORE } from '../tcp/write.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {
@@ -24,6 +25,7 @@ import {
   AF_UNSPEC,
   IP_PMTUDISC_PROBE,
   IP_PMTUDISC_WANT,
+  MSG_EOR,
   MSG_ERRQUEUE,
   MSG_FASTOPEN,
   MSG_MORE,
@@ -250,7 +252,7 @@ export class TcpSocket extends Socket {
       return -(endpoint.takeError() || EPIPE);
     }
     if (end === start) return 0;
-    const count = endpoint.write(bytes, start, end, (flags & MSG_MORE) !== 0);
+    const count = endpoint.write(bytes, start, end, writeFlags(flags));
     return count > 0 ? count : -EAGAIN;
   }
 
@@ -407,6 +409,11 @@ export class TcpSocket extends Socket {
     this.endpoint = null;
     this.listener = null;
   }
+}
+
+/** WRITE_* of MSG_*. */
+function writeFlags(flags: number): number {
+  return ((flags & MSG_MORE) !== 0 ? WRITE_MORE : 0) | ((flags & MSG_EOR) !== 0 ? WRITE_EOR : 0);
 }
 
 /** The address that is meant: 0.0.0.0 and :: as a destination are this host, as on every Unix. */

@@ -6,13 +6,14 @@ import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { SYN } from '../wire/tcp.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
+import { CHRONO_BUSY, stopChrono } from './chrono.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
 import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN, type TxSegment } from './flight.ts';
 import { removeDuplicates } from './lost-marks.ts';
 import { updateMss } from './mss.ts';
 import { checkProbeArrived } from './mtu-probe.ts';
-import { tuneSendBuffer } from './output.ts';
+import { restartAfterIdle } from './output.ts';
 import { reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
 import { finishSample, noteRate } from './rate-sample.ts';
@@ -100,7 +101,7 @@ export function processAck(tcb: Tcb, segment: Segment): void {
   countDelivered(tcb, outcome);
   finishSample(tcb, outcome);
   controlWindow(tcb, outcome);
-  if (outcome.advanced) tuneSendBuffer(tcb);
+  if (tcb.flight.packetsOut === 0) stopChrono(tcb, CHRONO_BUSY);
   traceCwnd(tcb);
 }
 
@@ -162,6 +163,7 @@ function updateSendWindow(tcb: Tcb, segment: Segment): boolean {
   tcb.sndWl2 = segment.ack;
   if (window === tcb.sndWnd) return true;
   tcb.sndWnd = window;
+  if (tcb.writeQueue.length > 0) restartAfterIdle(tcb);
   if (window > tcb.maxSndWnd) {
     tcb.maxSndWnd = window;
     updateMss(tcb);

@@ -5,6 +5,7 @@ import { noteEnd } from './fast-open-blackhole.ts';
 import { nextState, type TcpCause } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { stopAllTimers } from './timers.ts';
+import { clearWriteQueue } from './write-queue.ts';
 
 /** Takes an arrow of the state diagram. The only place where a connection's state changes. */
 export function changeState(tcb: Tcb, cause: TcpCause): void {
@@ -55,5 +56,6 @@ export function dropSendSide(tcb: Tcb): void {
     tcb.context.freeSegment(head);
   tcb.flight.clear();
   tcb.sendQueue.clear();
+  clearWriteQueue(tcb);
   tcb.queueSeq = tcb.sndNxt;
 }

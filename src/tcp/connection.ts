@@ -7,22 +7,23 @@ import { createCongestionControl } from './congestion/registry.ts';
 import { ECN_OK } from './ecn.ts';
 import { sendAck, sendReset } from './emit.ts';
 import { isSynDataOut } from './fast-open-active.ts';
-import { TX_EVER_RETRANS, TX_SYN } from './flight.ts';
+import { TX_EVER_RETRANS, TX_SKB_END, TX_SYN } from './flight.ts';
 import { onSegment, restartKeepalive, startFinWait2 } from './input.ts';
 import { updateMss } from './mss.ts';
 import { limitMtuSearch } from './mtu-probe.ts';
 import { sendSyn } from './open.ts';
-import { flush, isWritable, writableBytes } from './output.ts';
-import { checkAppLimited } from './rate-sample.ts';
+import { flush, pushPending } from './output.ts';
 import { markLostWithoutCongestion } from './recovery.ts';
 import type { Segment } from './segment.ts';
-import type { TcpSettings } from './settings.ts';
+import { checkSpace, hasRoom, isWritable } from './send-space.ts';
+import { NAGLE_OFF, NAGLE_PUSH, nagleOf, type TcpSettings } from './settings.ts';
 import { isSynchronized, maySend, needsReset } from './state.ts';
 import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
 import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
 import { selectInitialWindow, tuneReceiveBuffer, windowUpdateDue } from './window.ts';
+import { write } from './write.ts';
 
 /** What a listener's half-open request knows of the handshake when its last ACK arrives. */
 export interface Handshake {
@@ -77,10 +78,11 @@ export class TcpConnection extends Tcb {
     this.rcvWnd = handshake.rcvWnd;
     this.rcvSsthresh = handshake.rcvWnd;
     this.sndNxt = (this.iss + 1) | 0;
+    this.lastReceivedUs = this.nowUs;
     this.context.host.mib.Tcp.PassiveOpens++;
     if (!synAckSent) return;
     const { synAckSentUs, synAckRetransmits } = handshake;
-    const marks = TX_SYN | (synAckSentUs === 0 || synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
+    const marks = TX_SYN | TX_SKB_END | (synAckSentUs === 0 || synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
     this.totalRetrans = synAckRetransmits;
     this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
     // The peer's ACK of our SYN is no acknowledged byte; an active open counts it (both as Linux).
@@ -138,29 +140,17 @@ export class TcpConnection extends Tcb {
 
   // --- SEND -----------------------------------------------------------------------------------------------------
 
-  /** Bytes that `write` takes now. */
-  get writable(): number {
-    return this.maySend && !this.finQueued ? writableBytes(this) : 0;
+  /** Whether `write` takes something now. */
+  get writable(): boolean {
+    return this.maySend && !this.finQueued && hasRoom(this);
   }
 
   /**
-   * Queues data to be sent and returns how many bytes were taken, 0 when the buffer is full. `more` holds a partial
-   * segment back (MSG_MORE). The caller has checked the state.
+   * Queues data to be sent and returns how many bytes were taken, 0 when the buffer is full. `flags`: WRITE_*
+   * (write.ts). The caller has checked the state.
    */
-  write(bytes: Uint8Array, start: number, end: number, more: boolean): number {
-    checkAppLimited(this);
-    const taken = Math.min(end - start, writableBytes(this));
-    if (taken < end - start) this.writeBlocked = true;
-    if (taken === 0) return 0;
-    this.sendQueue.append(bytes, start, start + taken);
-    this.more = more;
-    if (!more) this.pushSeq = this.writeSeq;
-    if (this.maySend) flush(this);
-    return taken;
-  }
-
-  private get maySend(): boolean {
-    return maySend(this.state) || this.isFastOpenChild;
+  write(bytes: Uint8Array, start: number, end: number, flags: number): number {
+    return write(this, bytes, start, end, flags);
   }
 
   /** There is room on the way out again. */
@@ -204,8 +194,6 @@ export class TcpConnection extends Tcb {
     if (this.finQueued) return;
     this.finQueued = true;
     if (this.state === 'SYN_SENT') return;
-    this.more = false;
-    this.pushSeq = this.writeSeq;
     // In SYN_RCVD a FIN with data before it waits for ESTABLISHED (RFC 9293 section 3.10.4). That of Fast Open does so
     // until the user is gone (as Linux).
     const alone = this.isFastOpenChild
@@ -213,7 +201,7 @@ export class TcpConnection extends Tcb {
       : this.state === 'SYN_RCVD' && this.sendQueue.length === 0;
     if (!maySend(this.state) && !alone) return;
     changeState(this, 'close');
-    flush(this);
+    pushPending(this, NAGLE_OFF);
   }
 
   /** close(): the user is gone. Unread data turns it into a reset (RFC 2525 section 2.17). */
@@ -303,8 +291,9 @@ export class TcpConnection extends Tcb {
     this.windowClamp = settings.windowClamp;
     if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
       this.applyKeepAlive();
-    if (before.cork && !settings.cork) this.push();
-    else if (settings.noDelay && !before.noDelay) this.pushUncorked();
+    if (settings.notSentLowat !== before.notSentLowat) checkSpace(this);
+    this.nagle = (this.nagle & NAGLE_PUSH) | nagleOf(settings);
+    if ((settings.noDelay && !before.noDelay) || (before.cork && !settings.cork)) this.push();
   }
 
   /** TCP_QUICKACK: acknowledge at once for a while, with what was read already, or let ACKs wait for data. */
@@ -319,18 +308,9 @@ export class TcpConnection extends Tcb {
     else if (this.state !== 'CLOSED' && this.state !== 'TIME_WAIT') restartKeepalive(this);
   }
 
-  /** What Nagle or a cork held back goes out. */
-  private push(): void {
-    this.pushSeq = this.writeSeq;
-    this.more = false;
-    if (this.maySend) flush(this);
-  }
-
-  /** TCP_NODELAY lets go what a cork holds, this once (Linux). */
-  private pushUncorked(): void {
-    const { settings } = this;
-    this.settings = { ...settings, cork: false };
-    this.push();
-    this.settings = settings;
+  /** TCP_NODELAY was set, again perhaps, or a cork pulled: what was held back goes out if the rules now let it. */
+  push(): void {
+    if (this.settings.noDelay) this.nagle |= NAGLE_PUSH;
+    if (this.maySend && this.unsent > 0) pushPending(this, this.nagle);
   }
 }

@@ -95,6 +95,7 @@ export function emitData(
   mss: number = tcb.mss,
 ): void {
   const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : mss;
+  if (length > 0) noteData(tcb, length, mss);
   let sent = 0;
   do {
     const part = Math.min(length - sent, size);
@@ -103,6 +104,16 @@ export function emitData(
     emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect, mss);
     sent += part;
   } while (sent < length);
+}
+
+/** Data goes out, for the first time or again. */
+function noteData(tcb: Tcb, length: number, mss: number): void {
+  const { nowUs } = tcb;
+  tcb.dataSegsOut += Math.ceil(length / mss);
+  tcb.bytesSent += length;
+  tcb.lastSentUs = nowUs;
+  // A reply within the delayed-ACK time: from now on our data will carry the ACKs.
+  if (nowUs - tcb.lastReceivedUs < tcb.atoUs) tcb.pingPong = true;
 }
 
 function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean, mss: number): void {
@@ -122,6 +133,9 @@ function emit(tcb: Tcb, out: OutSegment): void {
   if (tcb.ecnFlags !== 0) out.flags |= ecnEcho(tcb);
   const segments = out.gsoSize === 0 ? 1 : Math.ceil(out.dataLength / out.gsoSize);
   tcb.segsOut += segments;
+  tcb.lastEmitStamp = tcb.nowUs | 0;
+  const length = out.dataLength + (out.flags & FIN);
+  tcb.lastEmitEnd = length > 0 ? (out.seq + length) | 0 : (tcb.sndUna - 1) | 0;
   tcb.context.host.mib.Tcp.OutSegs += segments;
   if ((out.flags & RST) !== 0) tcb.context.host.mib.Tcp.OutRsts++;
   tcb.output.emit(out);

@@ -13,6 +13,7 @@ import { enterLoss } from './recovery.ts';
 import { traceRetransmit } from './retransmit.ts';
 import { updateRtt } from './rtt.ts';
 import type { Segment } from './segment.ts';
+import { expandSendBuffer } from './send-space.ts';
 import { RTO_FALLBACK_US, RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import { setTimer, TIMER_RETRANSMIT } from './timers.ts';
 import { restartRetransmit } from './transmit-timer.ts';
@@ -42,6 +43,7 @@ export function beginChild(
   tcb.rcvSpaceUs = tcb.nowUs;
   tcb.rtoUs = RTO_FALLBACK_US;
   tcb.congestion.onStart(tcb);
+  expandSendBuffer(tcb);
   fastOpen.synDataAcked = takeSynText(tcb, syn);
   emitSynAck(tcb, cookie);
   setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US);

@@ -11,8 +11,18 @@ export const TX_EVER_RETRANS = 8;
 export const TX_SYN = 16;
 export const TX_FIN = 32;
 export const TX_PUSH = 64;
+/**
+ * Ends one of Linux's sk_buffs: what was written, sent or sent again together. The segments of one are sent again
+ * together, and each costs memory of its own.
+ */
+export const TX_SKB_END = 256;
+/** MSG_EOR: nothing that was written later joins the packet. */
+export const TX_EOR = 512;
 
-/** A segment that was sent and is not yet acknowledged. */
+/** What goes with the last byte when a segment is cut in two. */
+const OF_LAST_BYTE = TX_FIN | TX_PUSH | TX_EOR;
+
+/** A segment that was sent and is not yet acknowledged; or what was written together and not yet sent. */
 export interface TxSegment {
   seq: Seq;
   /** One past its last sequence number. */
@@ -59,6 +69,8 @@ export class Flight {
   sackedOut = 0;
   lostOut = 0;
   retransOut = 0;
+  /** How many sk_buffs the segments make up. */
+  skbs = 0;
   /** How many were sent so far, repetitions included, modulo 2^32. */
   private sendings = 0;
 
@@ -90,6 +102,7 @@ export class Flight {
   push(segment: TxSegment): void {
     segment.order = this.sendings;
     this.sendings = (this.sendings + 1) | 0;
+    if ((segment.marks & TX_SKB_END) !== 0) this.skbs++;
     this.segments.push(segment);
   }
 
@@ -104,7 +117,7 @@ export class Flight {
   /** Removes the oldest segment and its marks. */
   shift(): TxSegment | undefined {
     const segment = this.segments.shift();
-    if (segment !== undefined) this.unmark(segment, TX_SACKED | TX_LOST | TX_RETRANS);
+    if (segment !== undefined) this.unmark(segment, TX_SACKED | TX_LOST | TX_RETRANS | TX_SKB_END);
     return segment;
   }
 
@@ -134,14 +147,26 @@ export class Flight {
     this.count(removed, -1);
   }
 
-  /** Cuts a segment in two at `seq`, which lies inside it; both keep the marks. */
+  /** Cuts a segment in two at `seq`, which lies inside it; both keep the marks. They are sk_buffs of their own. */
   split(index: number, seq: Seq): void {
     const segment = this.segments.at(index) as TxSegment;
     const rest: TxSegment = { ...segment, seq };
     segment.end = seq;
-    segment.marks &= ~(TX_FIN | TX_PUSH);
+    segment.marks &= ~(OF_LAST_BYTE | TX_SKB_END);
     this.count(segment.marks, 1);
     this.segments.insert(index + 1, rest);
+    this.mark(segment, TX_SKB_END);
+  }
+
+  /** Joins a segment and the one behind it, which keeps nothing but what belongs to its last byte; returns that. */
+  join(index: number): TxSegment {
+    const segment = this.segments.at(index) as TxSegment;
+    const next = this.segments.at(index + 1) as TxSegment;
+    this.unmark(next, TX_SACKED | TX_LOST | TX_RETRANS | TX_SKB_END);
+    segment.end = next.end;
+    segment.marks |= next.marks & (OF_LAST_BYTE | TX_EVER_RETRANS);
+    this.segments.remove(index + 1);
+    return next;
   }
 
   clear(): void {
@@ -149,11 +174,13 @@ export class Flight {
     this.sackedOut = 0;
     this.lostOut = 0;
     this.retransOut = 0;
+    this.skbs = 0;
   }
 
   private count(marks: number, by: number): void {
     if ((marks & TX_SACKED) !== 0) this.sackedOut += by;
     if ((marks & TX_LOST) !== 0) this.lostOut += by;
     if ((marks & TX_RETRANS) !== 0) this.retransOut += by;
+    if ((marks & TX_SKB_END) !== 0) this.skbs += by;
   }
 }

@@ -25,6 +25,7 @@ import { beginMtuSearch } from './mtu-probe.ts';
 import { flush } from './output.ts';
 import { owesAckNow, receiveFin, receiveOld, receiveText, setDsack } from './receive.ts';
 import type { Segment } from './segment.ts';
+import { checkSpace, expandSendBuffer } from './send-space.ts';
 import { mayReceive } from './state.ts';
 import { synSentInput } from './syn-sent.ts';
 import { RTO_FALLBACK_US, type Tcb } from './tcb.ts';
@@ -52,6 +53,7 @@ export function onSegment(tcb: Tcb, segment: Segment): void {
   // What happened may have ended the connection; the user hears of it through the transport.
   if (isOver(tcb)) return;
   flush(tcb);
+  checkSpace(tcb);
   if (ackDueNow(tcb)) sendAck(tcb);
 }
 
@@ -218,6 +220,7 @@ export function established(tcb: Tcb): void {
   if (tcb.mtuSearch === null) beginMtuSearch(tcb);
   // A server's Fast Open connection has been in use since the SYN.
   if (tcb.fastOpen === null || tcb.fastOpen.destination !== null) beginTransfer(tcb);
+  expandSendBuffer(tcb);
   if (tcb.settings.keepAlive) restartKeepalive(tcb);
   if (tcb.finQueued && tcb.state === 'ESTABLISHED') changeState(tcb, 'close');
   tcb.output.ready(POLLOUT);

@@ -14,12 +14,18 @@ const HALF_WINDOW_FROM = 536;
 /** Payload of a full segment: the peer's MSS within the path's MTU, less options, at most half the peer's window. */
 export function updateMss(tcb: Tcb): void {
   const { mtuSearch } = tcb;
-  let mss = mssFor(tcb, mtuSearch === null ? tcb.pathMtu : Math.min(tcb.pathMtu, mtuSearch.low));
-  // A peer whose whole window is smaller than two segments would starve (SWS): send it half-windows.
-  if (tcb.maxSndWnd > HALF_WINDOW_FROM) mss = Math.min(mss, tcb.maxSndWnd >> 1);
-  else if (tcb.maxSndWnd > 0) mss = Math.min(mss, tcb.maxSndWnd);
-  tcb.mss = Math.max(mss, MSS_MIN);
+  const mss = mssFor(tcb, mtuSearch === null ? tcb.pathMtu : Math.min(tcb.pathMtu, mtuSearch.low));
+  tcb.mss = Math.max(boundToHalfWindow(tcb, mss), MSS_MIN);
   tcb.mssStale = false;
+}
+
+/**
+ * `size`, or half of the largest window that the peer ever offered: one whose whole window is smaller than two segments
+ * would starve (SWS).
+ */
+export function boundToHalfWindow({ maxSndWnd }: Tcb, size: number): number {
+  if (maxSndWnd === 0) return size;
+  return Math.min(size, maxSndWnd > HALF_WINDOW_FROM ? maxSndWnd >> 1 : maxSndWnd);
 }
 
 /** The payload of a segment that fills a packet of `mtu` bytes, or the most that the peer takes. */

@@ -6,7 +6,7 @@
 import type { Seq } from '../base/seq.ts';
 import { emitSyn } from './emit.ts';
 import type { FastOpenCookie } from './fast-open.ts';
-import { TX_PUSH, TX_SYN } from './flight.ts';
+import { TX_PUSH, TX_SKB_END, TX_SYN } from './flight.ts';
 import { beginRateSending, tagSegment } from './rate-sample.ts';
 import type { Tcb } from './tcb.ts';
 import { restartRetransmit } from './transmit-timer.ts';
@@ -19,10 +19,10 @@ export function sendSyn(tcb: Tcb, cookie: FastOpenCookie | null = null, length =
   const { mib } = tcb.context.host;
   const text = (tcb.iss + 1) | 0;
   beginRateSending(tcb);
-  push(tcb, tcb.iss, text, TX_SYN);
+  push(tcb, tcb.iss, text, TX_SYN | TX_SKB_END);
   tcb.sndNxt = (text + length) | 0;
   if (length > 0) {
-    push(tcb, text, tcb.sndNxt, TX_PUSH);
+    push(tcb, text, tcb.sndNxt, TX_PUSH | TX_SKB_END);
     mib.TcpExt.TCPOrigDataSent++;
     tcb.dataSegsOut++;
     tcb.bytesSent += length;

@@ -1,19 +1,28 @@
 /**
- * Sending: what may go out now (RFC 9293 section 3.8: Nagle, silly-window avoidance, the congestion window).
+ * Sending: what may go out now (RFC 9293 section 3.8: Nagle, silly-window avoidance, the congestion window). The order
+ * of the questions is that of Linux's tcp_write_xmit.
  * @module
  */
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
-import { POLLOUT } from '../core/readiness.ts';
 import { ACK, FIN, PSH } from '../wire/tcp.ts';
+import { CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, startChrono, stopChrono } from './chrono.ts';
+import { isCwndLimited } from './congestion/congestion.ts';
 import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
-import { TX_FIN, TX_PUSH } from './flight.ts';
+import { TX_EOR, TX_FIN, TX_PUSH, TX_SKB_END, type TxSegment } from './flight.ts';
 import { updateMss } from './mss.ts';
-import { nextProbe, probeWasSent, WAIT_FOR_PROBE } from './mtu-probe.ts';
+import { NO_PROBE, nextProbe, probeWasSent, WAIT_FOR_PROBE } from './mtu-probe.ts';
 import { beginRateSending, tagSegment } from './rate-sample.ts';
 import { retransmitLost } from './retransmit.ts';
+import { checkSpace } from './send-space.ts';
+import { NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH } from './settings.ts';
 import type { Tcb } from './tcb.ts';
 import { armAfterSend, armPersist } from './transmit-timer.ts';
+import { deferral, tsoSegments } from './tso.ts';
+import { growHead, pieceLength, splitHead, takeFromHead } from './write-queue.ts';
+
+/** How much is sent: all that may be, one packet, or one packet whatever the congestion window says. */
+type Amount = 'all' | 'one' | 'probe';
 
 /** What a segment in flight costs in bytes of send buffer, and how many may be in any case. */
 const SEGMENT_COST = 512;
@@ -26,68 +35,132 @@ export function flush(tcb: Tcb): void {
   if (tcb.mssStale) updateMss(tcb);
   if (hasToSend(tcb) && tcb.output.isBusy()) return;
   if (repair === 'new data') {
-    sendNew(tcb);
+    sendNew(tcb, NAGLE_OFF);
     if (seqGt(tcb.sndNxt, tcb.highSeq)) return;
     // F-RTO needs new data to find out about the time-out, and it cannot be sent.
     tcb.frto = false;
   }
   if (repair !== 'nothing' && tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
-  sendNew(tcb);
+  sendNew(tcb, tcb.nagle);
+}
+
+/** Sends new data, held back as `nagle` says (Linux's __tcp_push_pending_frames). */
+export function pushPending(tcb: Tcb, nagle: number): void {
+  if (hasToSend(tcb) && tcb.output.isBusy()) return;
+  sendNew(tcb, nagle);
+}
+
+/** Sends one packet: the first piece is full, and more may be written (Linux's tcp_push_one). */
+export function pushOne(tcb: Tcb): void {
+  if (hasToSend(tcb) && tcb.output.isBusy()) return;
+  if (sendPieces(tcb, NAGLE_PUSH, 'one')) armAfterSend(tcb);
 }
 
 function hasToSend(tcb: Tcb): boolean {
   return tcb.unsent > 0 || tcb.flight.lostOut > tcb.flight.retransOut || (tcb.finQueued && !tcb.finSent);
 }
 
-function sendNew(tcb: Tcb): void {
-  let sent = false;
-  if (tcb.mtuSearch !== null) {
-    const length = nextProbe(tcb);
-    if (length === WAIT_FOR_PROBE) return;
-    if (length > 0) {
-      sendData(tcb, length, false, false, length);
-      probeWasSent(tcb, length);
-      sent = true;
-    }
-  }
-  for (;;) {
-    const unsent = tcb.unsent;
-    const finDue = tcb.finQueued && !tcb.finSent;
-    if (unsent === 0 && !finDue) break;
-    if (tcb.flight.packetsOut === 0 && !sent) restartAfterIdle(tcb);
-    const length = sendable(tcb, unsent, finDue);
-    if (length < 0) break;
-    sendData(tcb, length, finDue && finFits(tcb, length, unsent), false);
-    sent = true;
-    if (hasToSend(tcb) && tcb.output.isBusy()) break;
-  }
-  if (sent) armAfterSend(tcb);
+function sendNew(tcb: Tcb, nagle: number): void {
+  const probe = tcb.mtuSearch === null ? NO_PROBE : sendMtuProbe(tcb);
+  if (probe === WAIT_FOR_PROBE) return;
+  if (sendPieces(tcb, nagle, 'all') || probe > 0) armAfterSend(tcb);
   else armPersist(tcb);
 }
 
-/** Whether the FIN goes out behind the last `length` bytes: it takes a place in the peer's window as a byte does. */
-function finFits(tcb: Tcb, length: number, unsent: number): boolean {
-  return length === unsent && seqDiff(tcb.sndWndEnd, tcb.sndNxt) > length;
+/** RFC 4821: sends a segment longer than usual when it is time for one; its length, NO_PROBE or WAIT_FOR_PROBE. */
+function sendMtuProbe(tcb: Tcb): number {
+  const length = nextProbe(tcb);
+  if (length <= 0) return length;
+  const head = tcb.writeQueue.at(0) as TxSegment;
+  while (pieceLength(head) < length && growHead(tcb, head, length - pieceLength(head)));
+  // A record that ends too early (MSG_EOR).
+  if (pieceLength(head) < length) return NO_PROBE;
+  sendHead(tcb, head, length, false, length);
+  probeWasSent(tcb, length);
+  return length;
 }
 
-/** How many bytes of the unsent data go out now, as one segment or super-segment; -1 when nothing may (0: a FIN). */
-function sendable(tcb: Tcb, unsent: number, finDue: boolean): number {
+/** Sends piece by piece of what was written, as far as the rules let it; true when something went out. */
+function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
   const { mss } = tcb;
-  // A last segment does not wait for the congestion window: it ends the transfer, nothing comes behind it (Linux).
-  const last = finDue && unsent <= mss;
-  const quota = Math.max(tcb.cwnd - tcb.flight.inFlight, last ? 1 : 0);
-  if (quota === 0) {
-    tcb.cwndLimited = true;
-    return -1;
+  const most = Math.min(tsoSegments(tcb), Math.max(Math.floor(tcb.output.burstMax / mss), 1));
+  let sent = false;
+  let limitedBy: Limit = 'none';
+  while (tcb.writeQueue.length > 0 || (tcb.finQueued && !tcb.finSent)) {
+    const quota = Math.min(congestionQuota(tcb) || (amount === 'probe' ? 1 : 0), most);
+    if (quota === 0) break;
+    const head = tcb.writeQueue.at(0);
+    if (head !== undefined && pieceLength(head) < quota * mss)
+      growHead(tcb, head, quota * mss - pieceLength(head));
+    const length = head === undefined ? 0 : pieceLength(head);
+    limitedBy = holdBack(tcb, head, length, most, nagle, amount);
+    if (limitedBy !== 'none') break;
+    const part = length > mss ? Math.min(length, splitPoint(tcb, length, quota, nagle)) : length;
+    if (sent && tcb.output.isBusy()) break;
+    sendHead(tcb, head, part, part === length && finIsNext(tcb));
+    sent = true;
+    if (amount !== 'all') break;
   }
-  if (hasTooManySegments(tcb)) return -1;
+  if (limitedBy === 'rwnd') startChrono(tcb, CHRONO_RWND_LIMITED);
+  else stopChrono(tcb, CHRONO_RWND_LIMITED);
+  noteUsage(tcb, sent, limitedBy === 'cwnd');
+  return sent;
+}
+
+/** What keeps the first piece from being sent. */
+type Limit = 'none' | 'cwnd' | 'rwnd' | 'application';
+
+function holdBack(
+  tcb: Tcb,
+  head: TxSegment | undefined,
+  length: number,
+  most: number,
+  nagle: number,
+  amount: Amount,
+): Limit {
+  const { mss } = tcb;
+  const last = tcb.writeQueue.length <= 1;
+  const fin = finIsNext(tcb);
+  const needed = length > mss ? mss : length + (fin ? 1 : 0);
+  if (seqDiff(tcb.sndWndEnd, tcb.sndNxt) < needed) return 'rwnd';
+  if (length <= mss) {
+    const free = !last || fin || length === mss || (nagle & NAGLE_PUSH) !== 0;
+    return free || !nagleHolds(tcb, nagle) ? 'none' : 'application';
+  }
+  if (amount !== 'all') return 'none';
+  const closed = fin || (head !== undefined && (head.marks & TX_EOR) !== 0);
+  const wait = deferral(tcb, length, most, last, closed);
+  return wait === 'no' ? 'none' : wait;
+}
+
+/** Whether our FIN follows the first piece. */
+function finIsNext(tcb: Tcb): boolean {
+  return tcb.finQueued && !tcb.finSent && tcb.writeQueue.length <= 1;
+}
+
+/** Nagle's rule as Minshall amended it, and TCP_CORK (RFC 9293 section 3.7.4), for a segment that is not full. */
+function nagleHolds(tcb: Tcb, nagle: number): boolean {
+  if ((nagle & NAGLE_CORK) !== 0) return true;
+  if (nagle !== 0) return false;
+  return tcb.flight.packetsOut > 0 && seqGt(tcb.smallSeq, tcb.sndUna) && seqLe(tcb.smallSeq, tcb.sndNxt);
+}
+
+/** How many bytes of a piece longer than a segment go at once (Linux's tcp_mss_split_point). */
+function splitPoint(tcb: Tcb, length: number, quota: number, nagle: number): number {
+  const { mss } = tcb;
+  const full = quota * mss;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
-  if (window < Math.min(Math.max(unsent, 1), mss)) return -1;
-  const most = Math.min(unsent, window, quota * mss, Math.max(tcb.output.burstMax, mss));
-  const full = most - (most % mss);
-  if (most < unsent || full === unsent) return full;
-  if (holdBack(tcb, finDue)) return full > 0 ? full : -1;
-  return unsent;
+  if (full <= window && tcb.writeQueue.length > 1) return full;
+  const needed = Math.min(length, window);
+  if (full <= needed) return full;
+  const partial = needed % mss;
+  return partial !== 0 && nagleHolds(tcb, nagle) ? needed - partial : needed;
+}
+
+/** How many segments the congestion window takes now: at most half of it, so that two packets are under way. */
+function congestionQuota(tcb: Tcb): number {
+  if (tcb.flight.inFlight >= tcb.cwnd || hasTooManySegments(tcb)) return 0;
+  return Math.min(Math.max(tcb.cwnd >> 1, 1), tcb.cwnd - tcb.flight.inFlight);
 }
 
 /**
@@ -98,68 +171,66 @@ function hasTooManySegments({ flight, sndBuf }: Tcb): boolean {
   return flight.packetsOut >= SEGMENTS_MIN && flight.packetsOut * SEGMENT_COST >= sndBuf;
 }
 
-/** Nagle's rule as Minshall amended it, and TCP_CORK (RFC 9293 section 3.7.4). */
-function holdBack(tcb: Tcb, finDue: boolean): boolean {
-  if (finDue) return false;
-  const { settings } = tcb;
-  if (settings.cork || tcb.more) return true;
-  if (settings.noDelay) return false;
-  return tcb.flight.packetsOut > 0 && seqGt(tcb.smallSeq, tcb.sndUna) && seqLe(tcb.smallSeq, tcb.sndNxt);
-}
-
-/**
- * Emits `length` bytes at SND.NXT, in segments of `mss`, with the FIN behind them when `fin`, and PSH at least when
- * `forced`.
- */
-function sendData(tcb: Tcb, length: number, fin: boolean, forced: boolean, mss: number = tcb.mss): void {
-  const { context, flight } = tcb;
+/** Emits the first `length` bytes of the first piece in segments of `mss`, with the FIN behind them when `fin`. */
+function sendHead(
+  tcb: Tcb,
+  head: TxSegment | undefined,
+  length: number,
+  fin: boolean,
+  mss: number = tcb.mss,
+): void {
+  const { context, flight, nowUs } = tcb;
   if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
   const seq = tcb.sndNxt;
   const end = (seq + length) | 0;
-  const { nowUs } = tcb;
   const segments = Math.max(Math.ceil(length / mss), 1);
-  const pushed = seqGt(tcb.pushSeq, seq) && seqLe(tcb.pushSeq, end);
-  const push = length > 0 && (forced || pushed || segments > 1 || fin);
+  const whole = head === undefined || head.end === end;
+  const endMarks = whole ? ((head?.marks ?? 0) & (TX_PUSH | TX_EOR)) | (fin ? TX_FIN : 0) : 0;
   tcb.sndNxt = fin ? (end + 1) | 0 : end;
   let at = seq;
   beginRateSending(tcb);
   do {
     const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
     const last = next === end;
-    const marks = last ? (fin ? TX_FIN : 0) | (push ? TX_PUSH : 0) : 0;
-    const segment = context.newSegment(at, last ? tcb.sndNxt : next, nowUs, marks);
+    const segment = context.newSegment(at, last ? tcb.sndNxt : next, nowUs, last ? endMarks | TX_SKB_END : 0);
     tagSegment(tcb, segment);
     flight.push(segment);
     at = next;
   } while (at !== end);
-  if (length % mss !== 0) tcb.smallSeq = end;
+  if (head !== undefined) takeFromHead(tcb, head, length);
+  if (length % mss !== 0) tcb.smallSeq = tcb.sndNxt;
+  // A packet of several segments is pushed, so that the receiver does not wait for more (Linux).
+  const push = segments > 1 || (endMarks & TX_PUSH) !== 0;
   const ect = length > 0 && (tcb.ecnFlags & ECN_OK) !== 0;
   const cwr = ect ? takeCwr(tcb) : 0;
   emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect, mss);
-  noteSent(tcb, segments, length);
+  if (length > 0) context.host.mib.TcpExt.TCPOrigDataSent += segments;
+  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') tcb.prrOut += segments;
+  checkSpace(tcb);
 }
 
-function noteSent(tcb: Tcb, segments: number, length: number): void {
-  const { nowUs } = tcb;
-  const { packetsOut } = tcb.flight;
-  if (length > 0) {
-    tcb.dataSegsOut += segments;
-    tcb.context.host.mib.TcpExt.TCPOrigDataSent += segments;
-    // A reply within the delayed-ACK time: from now on our data will carry the ACKs.
-    if (nowUs - tcb.lastReceivedUs < tcb.atoUs) tcb.pingPong = true;
-  }
-  tcb.bytesSent += length;
-  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') tcb.prrOut += segments;
-  if (seqGe(tcb.sndUna, tcb.cwndUsageSeq) || packetsOut > tcb.maxPacketsOut) {
+/** Keeps track of how well the congestion window is used (Linux's tcp_cwnd_validate). */
+function noteUsage(tcb: Tcb, sent: boolean, deferred: boolean): void {
+  const { packetsOut, inFlight } = tcb.flight;
+  const limited = deferred || inFlight >= tcb.cwnd;
+  if (!sent && !limited) return;
+  if (
+    limited ||
+    seqGe(tcb.sndUna, tcb.cwndUsageSeq) ||
+    (!tcb.cwndLimited && packetsOut > tcb.maxPacketsOut)
+  ) {
+    tcb.cwndLimited = limited;
     tcb.maxPacketsOut = packetsOut;
     tcb.cwndUsageSeq = tcb.sndNxt;
-    tcb.cwndLimited = tcb.flight.inFlight >= tcb.cwnd;
   }
-  tcb.lastSentUs = nowUs;
+  // A writer that waits, and nothing left to send: the buffer is too small.
+  if (tcb.writeBlocked && tcb.writeQueue.length === 0 && !isCwndLimited(tcb))
+    startChrono(tcb, CHRONO_SNDBUF_LIMITED);
 }
 
 /** RFC 5681 section 4.1: after a silence longer than the time-out the window falls back towards the initial one. */
-function restartAfterIdle(tcb: Tcb): void {
+export function restartAfterIdle(tcb: Tcb): void {
+  if (tcb.flight.packetsOut > 0) return;
   const idleUs = tcb.nowUs - tcb.lastSentUs;
   if (tcb.lastSentUs === 0 || idleUs <= tcb.rtoUs) return;
   const { sysctl } = tcb.context.host;
@@ -170,39 +241,26 @@ function restartAfterIdle(tcb: Tcb): void {
   tcb.cwnd = Math.max(tcb.cwnd, restart);
 }
 
+/** The tail loss probe's new data: one packet, whatever Nagle or the congestion window say. False when none may go. */
+export function sendNewForProbe(tcb: Tcb): boolean {
+  return sendPieces(tcb, NAGLE_OFF, 'probe');
+}
+
 /**
- * A probe's data: as much of the unsent data as the peer's window takes, whatever Nagle or the congestion window say.
- * False when there is none. The caller sets the timer. `push` marks it as all there is for now.
+ * A window probe's data: as much of the first piece as the peer's window takes, pushed (Linux's tcp_write_wakeup).
+ * False when the window takes nothing. The caller sets the timer.
  */
-export function sendForced(tcb: Tcb, push: boolean): boolean {
+export function sendIntoWindow(tcb: Tcb): boolean {
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
-  const finDue = tcb.finQueued && !tcb.finSent;
-  const length = Math.min(tcb.unsent, window, tcb.mss);
-  if (length < 0 || (length === 0 && !(finDue && tcb.unsent === 0 && window > 0))) return false;
-  sendData(tcb, length, finDue && finFits(tcb, length, tcb.unsent), push);
+  let head = tcb.writeQueue.at(0);
+  if (window <= 0 || (head === undefined && !finIsNext(tcb))) return false;
+  let length = 0;
+  if (head !== undefined) {
+    if (seqLt(tcb.pushSeq, head.end)) tcb.pushSeq = head.end;
+    head.marks |= TX_PUSH;
+    length = Math.min(pieceLength(head), window, tcb.mss);
+    if (length < pieceLength(head)) head = splitHead(tcb, head, length);
+  }
+  sendHead(tcb, head, length, finIsNext(tcb) && window > length);
   return true;
-}
-
-/** Bytes that a write takes now. */
-export function writableBytes(tcb: Tcb): number {
-  return Math.max(tcb.sndBuf - tcb.sendQueue.length, 0);
-}
-
-/** poll's POLLOUT: at least a third of the buffer is free, so that a writer is not woken for crumbs. */
-export function isWritable(tcb: Tcb): boolean {
-  return tcb.sndBuf - tcb.sendQueue.length >= tcb.sendQueue.length >> 1 && writableBytes(tcb) > 0;
-}
-
-/** After an acknowledgement: lets the buffer grow with the congestion window, and wakes a writer that waits. */
-export function tuneSendBuffer(tcb: Tcb): void {
-  const { sysctl } = tcb.context.host;
-  if (!tcb.settings.sndBufLocked) {
-    const segments = Math.max(tcb.cwnd, sysctl.ethertype_init_cwnd, tcb.reordering + 1);
-    const wanted = 2 * segments * (tcb.mss + 512);
-    if (wanted > tcb.sndBuf) tcb.sndBuf = Math.min(wanted, sysctl.tcp_wmem[2]);
-  }
-  if (tcb.writeBlocked && isWritable(tcb)) {
-    tcb.writeBlocked = false;
-    tcb.output.ready(POLLOUT);
-  }
 }

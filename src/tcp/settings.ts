@@ -34,6 +34,8 @@ export interface TcpSettings {
   readonly fastOpenKey: Uint8Array | null;
   /** TCP_WINDOW_CLAMP; 0 is none. */
   readonly windowClamp: number;
+  /** TCP_NOTSENT_LOWAT in bytes; 0 leaves it to the sysctl. */
+  readonly notSentLowat: number;
   /** TCP_CONGESTION. */
   readonly congestion: string;
   /** SO_SNDBUF and SO_RCVBUF as getsockopt shows them, in bytes; once set by the user they are not tuned any more. */
@@ -45,6 +47,17 @@ export interface TcpSettings {
   readonly ttl: number;
   readonly tos: number;
   readonly dontFragment: boolean;
+}
+
+/** How strictly small segments are held back, bits (Linux's tp->nonagle); 0 is Nagle's rule. */
+export const NAGLE_OFF = 1;
+export const NAGLE_CORK = 2;
+/** Once, whatever else is set. */
+export const NAGLE_PUSH = 4;
+
+/** The NAGLE_* bits that settings stand for. */
+export function nagleOf({ noDelay, cork }: TcpSettings): number {
+  return (noDelay ? NAGLE_OFF : 0) | (cork ? NAGLE_CORK : 0);
 }
 
 /** The settings of a fresh socket under these sysctls. */
@@ -66,6 +79,7 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     fastOpenNoCookie: false,
     fastOpenKey: null,
     windowClamp: 0,
+    notSentLowat: 0,
     congestion: sysctl.tcp_congestion_control,
     sndBuf: sysctl.tcp_wmem[1],
     rcvBuf: sysctl.tcp_rmem[1],

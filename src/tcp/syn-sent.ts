@@ -88,6 +88,7 @@ function completeHandshake(tcb: Tcb, segment: Segment, established: Established)
   processAck(tcb, segment);
   stopTimer(tcb, TIMER_RETRANSMIT);
   changeState(tcb, 'receive SYN,ACK');
+  tcb.lastReceivedUs = tcb.nowUs;
   // Here already, so that the first segments are no larger than the search allows; the passive side is less careful.
   beginMtuSearch(tcb);
   established(tcb);

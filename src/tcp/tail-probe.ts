@@ -6,7 +6,8 @@
 import { seqDiff, seqGt, seqLt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen } from './ca-state.ts';
-import { sendForced } from './output.ts';
+import { TX_SKB_END } from './flight.ts';
+import { sendNewForProbe } from './output.ts';
 import { beginReduction } from './prr.ts';
 import { retransmit } from './retransmit.ts';
 import type { Tcb } from './tcb.ts';
@@ -27,11 +28,14 @@ export function sendLossProbe(tcb: Tcb): void {
 function trySending(tcb: Tcb): boolean {
   if (tcb.probeOut !== 'none' || tcb.flight.packetsOut === 0 || tcb.output.isBusy()) return false;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
-  if (window >= Math.min(tcb.unsent, tcb.mss) && sendForced(tcb, false)) {
+  if (window >= Math.min(tcb.unsent, tcb.mss) && sendNewForProbe(tcb)) {
     tcb.probeOut = 'new data';
     return true;
   }
-  if (!retransmit(tcb, tcb.flight.packetsOut - 1, 'probe')) return false;
+  const { flight } = tcb;
+  const before = flight.at(flight.packetsOut - 2);
+  if (before !== undefined) flight.mark(before, TX_SKB_END);
+  if (retransmit(tcb, flight.packetsOut - 1, 1, 'probe') === 0) return false;
   tcb.probeOut = 'repetition';
   return true;
 }

@@ -1,8 +1,10 @@
+import { Ring } from '../base/ring.ts';
 import { RunningExtreme } from '../base/running-extreme.ts';
 import type { Seq } from '../base/seq.ts';
 import { seqDiff } from '../base/seq.ts';
 import { ByteQueue } from '../core/byte-queue.ts';
 import type { Timer } from '../core/timers.ts';
+import type { Chrono } from './chrono.ts';
 import { type CongestionControl, type CongestionState, SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { createCongestionControl } from './congestion/registry.ts';
@@ -11,9 +13,10 @@ import type { FastOpen } from './fast-open.ts';
 import { Flight } from './flight.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { OutSegment } from './segment.ts';
-import type { TcpSettings } from './settings.ts';
-import type { TcpState } from './state.ts';
+import { nagleOf, type TcpSettings } from './settings.ts';
+import { maySend, type TcpState } from './state.ts';
 import { newDeadlines } from './timers.ts';
+import type { WriteQueue } from './write-queue.ts';
 
 /** What a connection needs of what lies around it. */
 export interface TcpOutput {
@@ -97,13 +100,15 @@ export abstract class Tcb implements Timer, CongestionState {
   /** What was written and not yet acknowledged; its head has sequence number `queueSeq`. */
   readonly sendQueue: ByteQueue;
   queueSeq: Seq;
+  /** What of it was not sent, in the pieces in which it will be. */
+  readonly writeQueue: WriteQueue = new Ring();
   /** The user closed the sending side: a FIN follows the queue. */
   finQueued = false;
-  /** End of the last write that asked to be pushed; end of the last segment that was smaller than the MSS. */
+  /** End of what was last marked to be pushed; end of the last segment that was smaller than the MSS. */
   pushSeq: Seq;
   smallSeq: Seq;
-  /** A write with MSG_MORE came last: hold a partial segment back. */
-  more = false;
+  /** NAGLE_* bits (settings.ts): TCP_NODELAY, TCP_CORK, and whether what waits goes out with the next chance. */
+  nagle: number;
   readonly flight = new Flight();
 
   // Receive sequence variables.
@@ -219,7 +224,11 @@ export abstract class Tcb implements Timer, CongestionState {
   cwndUsageSeq: Seq = 0;
   /** Segments leave one after another at a rate, not in bursts. */
   paced = false;
+  /** When data was last sent; and when anything was, modulo 2^32. */
   lastSentUs = 0;
+  lastEmitStamp = 0;
+  /** Where the last packet that left ends; below SND.UNA when it took no sequence numbers. */
+  lastEmitEnd: Seq = 0;
   totalRetrans = 0;
   delivered = 0;
   /** Of these, what was acknowledged with an ECN echo. */
@@ -286,6 +295,8 @@ export abstract class Tcb implements Timer, CongestionState {
   dataSegsIn = 0;
   dataSegsOut = 0;
   lastAckReceivedUs = 0;
+  /** What held it back (chrono.ts); null while nothing was ever sent. */
+  chrono: Chrono | null = null;
 
   constructor(
     context: TcpContext,
@@ -303,7 +314,8 @@ export abstract class Tcb implements Timer, CongestionState {
     this.sndUna = iss;
     this.sndNxt = iss;
     this.queueSeq = (iss + 1) | 0;
-    this.pushSeq = iss;
+    this.pushSeq = this.queueSeq;
+    this.nagle = nagleOf(settings);
     this.smallSeq = iss;
     this.tsOffset = tsOffset;
     this.ipHeaderLength = ipHeaderLength;
@@ -319,6 +331,11 @@ export abstract class Tcb implements Timer, CongestionState {
 
   get nowUs(): number {
     return this.context.host.nowUs;
+  }
+
+  /** Whether data may be sent: a server's connection of Fast Open may before its handshake is done. */
+  get maySend(): boolean {
+    return maySend(this.state) || this.isFastOpenChild;
   }
 
   /** The sequence number of the next byte the user writes. */

@@ -14,7 +14,7 @@ import { noteTimeout } from './fast-open-blackhole.ts';
 import { synAckTimeout } from './fast-open-passive.ts';
 import { TX_SYN } from './flight.ts';
 import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
-import { flush, sendForced } from './output.ts';
+import { flush, sendIntoWindow } from './output.ts';
 import { enterLoss, onReorderTimeout } from './recovery.ts';
 import { retransmit } from './retransmit.ts';
 import { backedOffRto, rtoMaxUs, rtoMinUs } from './rtt.ts';
@@ -81,7 +81,7 @@ function retransmitTimeout(tcb: Tcb): void {
   // A SYN does not find the path congested: it is lost, and asks again soon.
   if (tcb.state !== 'SYN_SENT' || tcb.retransmits > tcb.context.host.sysctl.tcp_syn_linear_timeouts)
     tcb.backoff++;
-  retransmit(tcb, 0, 'rto');
+  retransmit(tcb, 0, 1, 'rto');
   restartRetransmit(tcb);
 }
 
@@ -172,7 +172,7 @@ function persistTimeout(tcb: Tcb): void {
     giveUp(tcb);
     return;
   }
-  if (sendForced(tcb, true)) {
+  if (sendIntoWindow(tcb)) {
     armAfterSend(tcb);
     return;
   }

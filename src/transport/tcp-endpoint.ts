@@ -20,7 +20,7 @@ import { sendSegment } from './tcp-segments.ts';
 /** More bytes than any turn has; a small integer, which costs no memory of its own. */
 const NO_TURNS = 0x3fffffff;
 /** The most bytes that are handed down at once: what a super-segment holds. */
-const BURST_MAX = 65000;
+const BURST_MAX = 65279;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** One TCP connection with its addresses: what a socket holds, and what the flow table finds. */
@@ -147,8 +147,8 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.connection.readable;
   }
 
-  /** Bytes that `write` takes now. */
-  get writable(): number {
+  /** Whether `write` takes something now. */
+  get writable(): boolean {
     return this.connection.writable;
   }
 
@@ -177,9 +177,9 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.handshaking ? 0 : this.connection.unsent;
   }
 
-  /** Queues bytes[start, end); returns how many were taken, 0 when full. `more`: MSG_MORE. */
-  write(bytes: Uint8Array, start: number, end: number, more: boolean): number {
-    return this.connection.write(bytes, start, end, more);
+  /** Queues bytes[start, end); returns how many were taken, 0 when full. `flags`: WRITE_* of tcp/write.ts. */
+  write(bytes: Uint8Array, start: number, end: number, flags: number): number {
+    return this.connection.write(bytes, start, end, flags);
   }
 
   /** Copies received data into into[start, end); returns how many bytes, 0 when there are none. */
@@ -195,6 +195,11 @@ export class TcpEndpoint implements Flow, TcpOutput {
   /** The errno of the network's last hint, or 0; clears it. */
   takeSoftError(): number {
     return this.connection.takeSoftError();
+  }
+
+  /** What Nagle's rule or a cork held back goes out: TCP_NODELAY was set, be it again. */
+  push(): void {
+    this.connection.push();
   }
 
   /** TCP_QUICKACK. */

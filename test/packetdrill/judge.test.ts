@@ -74,14 +74,14 @@ describe('packetdrill: packets', () => {
   it('several segments make up one, when their lengths do exactly', async () => {
     await passes([...write, '+0 > P. 1:2501(2500) ack 1']);
     await passes([...write, '+0 > . 1:1001(1000) ack 1', '+0 > P. 1001:2501(1500) ack 1']);
-    // Two segments of 1000 bytes: neither 1500 nor 2000 with PSH.
+    // Two segments of 1000 bytes that were sent together: neither 1500 nor 2000 without PSH.
     assert.match(
-      await failure([...write, '+0 > . 1:1501(1500) ack 1']),
+      await failure([...write, '+0 > P. 1:1501(1500) ack 1']),
       /expected 1500 bytes vs actual 2000 bytes/,
     );
     assert.match(
-      await failure([...write, '+0 > P. 1:2001(2000) ack 1']),
-      /flags \., expected P\..*\n.*\n.* in 2 parts/,
+      await failure([...write, '+0 > . 1:2001(2000) ack 1']),
+      /flags P\., expected \..*\n.*\n.* in 2 parts/,
     );
     // The short one must be the last.
     const more = await failure([...write, '+0 > P. 1:2601(2600) ack 1']);

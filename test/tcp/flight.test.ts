@@ -7,8 +7,10 @@ import {
   TX_EVER_RETRANS,
   TX_FIN,
   TX_LOST,
+  TX_PUSH,
   TX_RETRANS,
   TX_SACKED,
+  TX_SKB_END,
   type TxSegment,
 } from '../../src/tcp/flight.ts';
 import { ISS_VALUES } from './harness.ts';
@@ -73,14 +75,31 @@ for (const iss of ISS_VALUES) {
 describe('a segment cut in two', () => {
   it('keeps its marks on both sides, and its FIN at the end', () => {
     const flight = new Flight();
-    const segment = { ...newTxSegment(0, 21, 5, TX_FIN), attempts: 1 };
+    const segment = { ...newTxSegment(0, 21, 5, TX_FIN | TX_SKB_END), attempts: 1 };
     flight.push(segment);
     flight.mark(segment, TX_LOST);
     flight.split(0, 10);
     assert.deepEqual(all(flight), [
-      { ...newTxSegment(0, 10, 5, TX_LOST), attempts: 1 },
-      { ...newTxSegment(10, 21, 5, TX_LOST | TX_FIN), attempts: 1 },
+      { ...newTxSegment(0, 10, 5, TX_LOST | TX_SKB_END), attempts: 1 },
+      { ...newTxSegment(10, 21, 5, TX_LOST | TX_FIN | TX_SKB_END), attempts: 1 },
     ]);
     assert.equal(flight.lostOut, 2);
+    assert.equal(flight.skbs, 2);
+  });
+
+  it('is put together again with what belongs to its last byte', () => {
+    const flight = new Flight();
+    for (const [seq, marks] of [
+      [0, TX_LOST],
+      [10, TX_LOST | TX_EVER_RETRANS | TX_FIN | TX_PUSH],
+    ] as const) {
+      const segment = newTxSegment(seq, seq + 10, 5, TX_SKB_END);
+      flight.push(segment);
+      flight.mark(segment, marks);
+    }
+    flight.join(0);
+    const marks = TX_LOST | TX_EVER_RETRANS | TX_FIN | TX_PUSH | TX_SKB_END;
+    assert.deepEqual(all(flight), [newTxSegment(0, 20, 5, marks)]);
+    assert.deepEqual([flight.packetsOut, flight.lostOut, flight.skbs], [1, 1, 1]);
   });
 });

@@ -189,9 +189,9 @@ export class Bench implements TcpOutput {
     return this;
   }
 
-  write(text: string, more = false): number {
+  write(text: string, flags = 0): number {
     const bytes = Uint8Array.from(text, character => character.charCodeAt(0));
-    return this.connection.write(bytes, 0, bytes.length, more);
+    return this.connection.write(bytes, 0, bytes.length, flags);
   }
 
   /** Everything that can be read now. */

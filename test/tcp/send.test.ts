@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { POLLOUT } from '../../src/core/readiness.ts';
+import { WRITE_EOR, WRITE_MORE } from '../../src/tcp/write.ts';
 import { type BenchOptions, established, ISS_VALUES, MS, MSS, segments } from './harness.ts';
 
 const NO_DELAY = { noDelay: true };
@@ -8,8 +10,8 @@ for (const iss of ISS_VALUES) {
   const open = (options: BenchOptions = {}) => established({ iss, ...options });
 
   describe(`sending, iss ${iss >>> 0}`, () => {
-    it('cuts what was written into full segments; the last one pushes', () => {
-      const bench = open();
+    it('cuts what was written into full segments; what leaves at once is pushed at its end (Linux)', () => {
+      const bench = open({ sysctl: { tcp_min_tso_segs: 5 } });
       bench.write('aaaaaaaaaabbbbbbbbbbccc');
       assert.deepEqual(bench.take(), [
         '. 1:11 ack 1 aaaaaaaaaa',
@@ -18,8 +20,28 @@ for (const iss of ISS_VALUES) {
       ]);
     });
 
+    it('sends at once what leaves in a millisecond, two segments at least, each time pushed at its end', () => {
+      // Ten segments in 10 ms, at 3.1 times that rate: 31 bytes a millisecond.
+      const bench = open({ sysctl: { tcp_pacing_ss_ratio: 310 } });
+      bench.write(segments(5));
+      const flags = (): string[] => bench.take().map(line => line.split(' ')[0] ?? '');
+      assert.deepEqual(flags(), ['.', '.', 'P.', '.', 'P.']);
+      bench.host.sysctl.tcp_pacing_ss_ratio = 200;
+      bench.write(segments(3));
+      assert.deepEqual(flags(), ['.', 'P.', 'P.'], 'the last one was the end of the write');
+    });
+
+    it('does not push a single segment in the middle of a write', () => {
+      const bench = open();
+      bench.write(segments(3), WRITE_MORE);
+      assert.deepEqual(
+        bench.take().map(line => line.split(' ')[0]),
+        ['.', 'P.', '.'],
+      );
+    });
+
     it('hands a super-segment down where the path takes it', () => {
-      const bench = open({ gso: 1000 });
+      const bench = open({ gso: 1000, sysctl: { tcp_min_tso_segs: 3 } });
       bench.write(segments(3));
       const [sent, ...more] = bench.takeSent();
       assert.equal(more.length, 0);
@@ -70,8 +92,11 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.take().length, 4);
       bench.receive('.', { ack: 41, window: 3 });
       assert.deepEqual(bench.take(), []);
+      // From a segment on, all that the window takes, as long as nothing small is in flight (Linux).
       bench.receive('.', { ack: 41, window: 13 });
-      assert.deepEqual(bench.take(), ['. 41:51 ack 1 eeeeeeeeee']);
+      assert.deepEqual(bench.take(), ['. 41:51 ack 1 eeeeeeeeee', 'P. 51:54 ack 1 fff']);
+      bench.receive('.', { ack: 51, window: 13 });
+      assert.deepEqual(bench.take(), ['. 54:64 ack 1 fffffffggg']);
     });
 
     it('takes half of a small window for a full segment', () => {
@@ -137,7 +162,7 @@ for (const iss of ISS_VALUES) {
 
     it('MSG_MORE holds until a write without it', () => {
       const bench = open();
-      bench.write('aaa', true);
+      bench.write('aaa', WRITE_MORE);
       assert.deepEqual(bench.take(), []);
       bench.write('bbb');
       assert.deepEqual(bench.take(), ['P. 1:7 ack 1 aaabbb']);
@@ -145,9 +170,29 @@ for (const iss of ISS_VALUES) {
 
     it('TCP_NODELAY sends what MSG_MORE held', () => {
       const bench = open();
-      bench.write('aaa', true);
+      bench.write('aaa', WRITE_MORE);
       bench.set(NO_DELAY);
+      // Nobody has asked to push it.
+      assert.deepEqual(bench.take(), ['. 1:4 ack 1 aaa']);
+    });
+
+    it('MSG_MORE holds a partial segment until the next acknowledgement, and no longer (Linux)', () => {
+      const bench = open();
+      bench.write(segments(1));
+      bench.write('aaa', WRITE_MORE);
+      assert.deepEqual(bench.take(), ['P. 1:11 ack 1 aaaaaaaaaa']);
+      bench.receive('.', { ack: 11 });
+      assert.deepEqual(bench.take(), ['. 11:14 ack 1 aaa']);
+    });
+
+    it('MSG_EOR keeps what is written later out of the segment', () => {
+      const bench = open({ settings: { cork: true } });
+      bench.write('aaa', WRITE_EOR);
+      bench.write('bbb');
+      bench.set({ cork: false });
       assert.deepEqual(bench.take(), ['P. 1:4 ack 1 aaa']);
+      bench.receive('.', { ack: 4 });
+      assert.deepEqual(bench.take(), ['P. 4:7 ack 1 bbb']);
     });
   });
 
@@ -174,7 +219,7 @@ for (const iss of ISS_VALUES) {
       assert.ok(bench.take().some(line => line.startsWith('FP. 111:122 ack 1')));
     });
 
-    it('does not wait for the congestion window with the last segment, nor alone (Linux)', () => {
+    it('waits for the congestion window with the last segment, and alone, too', () => {
       for (const [count, fin] of [
         [11, 'FP. 101:112 ack 1'],
         [10, 'F. 101:102 ack 1'],
@@ -182,20 +227,29 @@ for (const iss of ISS_VALUES) {
         const bench = open();
         bench.write(segments(count));
         bench.connection.shutdownWrite();
+        assert.ok(bench.take().every(line => !line.startsWith('F')));
+        bench.receive('.', { ack: 11 });
         assert.ok(bench.take().some(line => line.startsWith(fin)));
       }
     });
 
-    it('takes a place in the window: without one the data goes first', () => {
-      for (const text of ['aaaaa', segments(2)]) {
-        const bench = open({ peerWindow: text.length });
-        bench.write(text, true);
-        bench.connection.shutdownWrite();
-        assert.ok(bench.take().every(line => !line.startsWith('F')));
-        bench.receive('.', { window: 10 });
-        const seq = 1 + text.length;
-        assert.deepEqual(bench.take(), [`F. ${seq}:${seq + 1} ack 1`]);
-      }
+    it('takes a place in the window: without one the last segment waits with it (Linux)', () => {
+      const bench = open({ peerWindow: 5 });
+      bench.write('aaaaa', WRITE_MORE);
+      bench.connection.shutdownWrite();
+      assert.deepEqual(bench.take(), []);
+      bench.receive('.', { window: 6 });
+      assert.deepEqual(bench.take(), ['FP. 1:7 ack 1 aaaaa']);
+    });
+
+    it('lets a probe go first when the window takes the data alone', () => {
+      const bench = open({ peerWindow: 5 });
+      bench.write('aaaaa', WRITE_MORE);
+      bench.connection.shutdownWrite();
+      bench.advance(300 * MS);
+      assert.deepEqual(bench.take(), ['P. 1:6 ack 1 aaaaa']);
+      bench.receive('.', { ack: 6 });
+      assert.deepEqual(bench.take(), ['F. 6:7 ack 1']);
     });
   });
 
@@ -285,15 +339,37 @@ for (const iss of ISS_VALUES) {
 }
 
 describe('the send buffer', () => {
-  it('takes what fits, and tells a writer when a third of it is free', () => {
-    const bench = established({ settings: { sndBuf: 100, sndBufLocked: true } });
-    assert.equal(bench.write('x'.repeat(150)), 100);
+  it('counts what each packet takes besides its bytes, and tells a writer when a third of it is free', () => {
+    // Packets of 20 bytes, which take 832 more: a fourth one begins below 3000 bytes, a fifth does not.
+    const bench = established({ peerWindow: 100, settings: { sndBuf: 3000, sndBufLocked: true } });
+    bench.connection.maxSndWnd = 20;
+    assert.equal(bench.write('x'.repeat(200)), 80);
     assert.equal(bench.write('y'), 0);
     bench.readyMask = 0;
-    bench.receive('.', { ack: 31 });
-    assert.equal(bench.readyMask, 0, 'not woken for crumbs');
     bench.receive('.', { ack: 41 });
-    assert.notEqual(bench.readyMask, 0);
+    assert.notEqual(bench.readyMask & POLLOUT, 0, 'two of four are left: 1704 of 3000');
+    assert.equal(bench.write('y'.repeat(200)), 40);
+    bench.readyMask = 0;
+    bench.receive('.', { ack: 61 });
+    assert.equal(bench.readyMask & POLLOUT, 0, 'not woken for crumbs: three are left, 2556 of 3000');
+  });
+
+  it('fills a packet that has begun, whatever the limit', () => {
+    const bench = established({ settings: { sndBuf: 100, sndBufLocked: true } });
+    assert.equal(bench.write('x'.repeat(150)), 150);
+    assert.equal(bench.write('y', WRITE_EOR), 1);
+    assert.equal(bench.write('z'), 0, 'MSG_EOR: a fresh packet would have to begin');
+  });
+
+  it('takes no more than TCP_NOTSENT_LOWAT of what is not sent, and wakes a writer at half of it', () => {
+    const bench = established({ peerMss: 1000, settings: { notSentLowat: 4000 } });
+    bench.connection.maxSndWnd = 4000;
+    assert.equal(bench.write('x'.repeat(30000)), 10000 + 4000, 'what the windows take, and two packets');
+    bench.readyMask = 0;
+    bench.receive('.', { ack: 2001 });
+    assert.equal(bench.readyMask & POLLOUT, POLLOUT);
+    bench.set({ notSentLowat: 0 });
+    assert.equal(bench.write('x'.repeat(5000)), 5000, 'the sysctl has no such limit');
   });
 
   it('grows with the congestion window unless SO_SNDBUF was set', () => {

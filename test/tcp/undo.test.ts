@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { WRITE_MORE } from '../../src/tcp/write.ts';
 import { type Bench, type BenchOptions, ISS_VALUES, MS, segments } from './harness.ts';
 import { ackFor, block, inFlight, letters, ranges } from './letters.ts';
 
@@ -192,7 +193,7 @@ for (const iss of ISS_VALUES) {
     /** The retransmission timer has gone off: 'a' is out again, and was lost or not. */
     const timedOut = (count: number, more: number, options: BenchOptions = {}): Bench => {
       const bench = lossy(count, { ...NO_PROBES, ...options });
-      bench.write(segments(more, count), true);
+      bench.write(segments(more, count), WRITE_MORE);
       letters(bench);
       bench.advance(200 * MS);
       assert.equal(letters(bench)[0], 'a');

@@ -32,11 +32,11 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     return [tcb.state, tcb.error, tcb.orphan, tcb.readable, tcb.eof, tcb.sndNxt, tcb.rcvNxt].join();
   return [
     tcb.state,
-    bits(tcb.orphan, tcb.readShut, tcb.finQueued, tcb.finKnown, tcb.finReceived, tcb.more, tcb.writeBlocked),
+    bits(tcb.orphan, tcb.readShut, tcb.finQueued, tcb.finKnown, tcb.finReceived, tcb.writeBlocked),
     bits(tcb.ackPending, tcb.ackNow, tcb.pingPong, tcb.cwndLimited, tcb.sack),
     [tcb.error, tcb.softError, tcb.caState, tcb.finSeq],
     [tcb.sndUna, tcb.sndNxt, tcb.sndWnd, tcb.sndWl1, tcb.sndWl2, tcb.maxSndWnd, tcb.queueSeq, tcb.writeSeq],
-    [tcb.pushSeq, tcb.smallSeq, tcb.mss, tcb.rcvMss],
+    [tcb.pushSeq, tcb.smallSeq, tcb.mss, tcb.rcvMss, tcb.nagle],
     [tcb.irs, tcb.rcvNxt, tcb.rcvWnd, tcb.rcvWup, tcb.copiedSeq, tcb.rcvSsthresh, tcb.readable],
     tcb.receiveQueue.sackRanges.map(({ start, end }) => `${start}/${end}`),
     [tcb.srtt8Us, tcb.rttvarUs, tcb.mdevUs, tcb.mdevMaxUs, tcb.rttSeq, tcb.rtoUs],
@@ -45,9 +45,16 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     [tcb.priorCwnd, tcb.prrDelivered, tcb.prrOut, tcb.duplicatesLeft, tcb.maxPacketsOut, tcb.cwndUsageSeq],
     ...ofRecovery(tcb, ago),
     [tcb.quickAcks, tcb.atoUs, tcb.dsackStart, tcb.dsackEnd, ago(tcb.lastOutOfWindowAckUs)],
-    [ago(tcb.lastSentUs), ago(tcb.lastReceivedUs), ago(tcb.lastAckReceivedUs)],
+    [
+      ago(tcb.lastSentUs),
+      ago(tcb.lastReceivedUs),
+      ago(tcb.lastAckReceivedUs),
+      (nowUs - tcb.lastEmitStamp) | 0,
+      tcb.lastEmitEnd,
+    ],
     tcb.deadlines.map(dueUs => (dueUs === OFF ? '' : dueUs - nowUs)),
     flightOf(tcb, nowUs),
+    writeQueueOf(tcb),
   ].join();
 }
 
@@ -60,6 +67,12 @@ function ofRecovery(tcb: TcpConnection, ago: (us: number) => number): unknown[] 
     [tcb.probeOut, tcb.probeSeq, tcb.dsackDups, tcb.minRttUs],
     [tcb.undoSeq, tcb.undoRetrans, ago(tcb.undoStampUs), tcb.priorSsthresh],
   ];
+}
+
+function writeQueueOf({ writeQueue }: TcpConnection): string {
+  let text = '';
+  for (let i = 0; i < writeQueue.length; i++) text += `;${writeQueue.at(i)?.end}:${writeQueue.at(i)?.marks}`;
+  return text;
 }
 
 function flightOf(tcb: TcpConnection, nowUs: number): string {

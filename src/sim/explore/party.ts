@@ -98,7 +98,7 @@ export class Party implements TcpOutput {
     if (connection === null) return false;
     if (step === 'close' || step === 'abort' || step === 'shutdown' || this.over) return true;
     if (step === 'read') return connection.readable > 0 || connection.eof;
-    return maySend(connection.state) && connection.writable > 0;
+    return maySend(connection.state) && connection.writable;
   }
 
   /** Makes the next call of the script. */
@@ -129,7 +129,7 @@ export class Party implements TcpOutput {
       return;
     }
     const bytes = Uint8Array.from(text, character => character.charCodeAt(0));
-    const taken = connection.write(bytes, 0, bytes.length, false);
+    const taken = connection.write(bytes, 0, bytes.length, 0);
     demand(taken === bytes.length, () => `${this.local}: write took ${taken} of ${bytes.length} bytes`);
     this.written += text;
   }
