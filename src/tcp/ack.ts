@@ -118,12 +118,11 @@ function beginOutcome(tcb: Tcb, { options }: Segment): AckOutcome {
   return outcome;
 }
 
-/** Others have overtaken it: only its SACK blocks may be news. */
+/** Others have overtaken it: only its SACK blocks may be news, and what they report is not counted as delivered (Linux). */
 function processOldAck(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   if (!tcb.sack || segment.options.sackCount === 0) return;
   readSackBlocks(tcb, segment, outcome);
   onAckRecovery(tcb, outcome);
-  countDelivered(tcb, outcome);
 }
 
 /** Nothing was in flight: it answers a probe, or opens a closed window, or says that something arrived twice. */
@@ -332,8 +331,9 @@ function countDelivered(tcb: Tcb, { delivered, ece }: AckOutcome): void {
 /** Nothing was in flight: the acknowledgement answers a probe, or opens a closed window. */
 function windowAfterProbe(tcb: Tcb): void {
   const finDue = tcb.finQueued && !tcb.finSent;
+  if (tcb.unsent === 0 && !finDue) return;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
-  if (tcb.unsent === 0 ? !finDue || window > 0 : window >= Math.min(tcb.unsent, tcb.mss)) {
+  if (tcb.unsent === 0 ? window > 0 : window >= Math.min(tcb.unsent, tcb.mss)) {
     tcb.backoff = 0;
     stopTimer(tcb, TIMER_PERSIST);
   } else {

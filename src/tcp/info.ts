@@ -3,7 +3,6 @@ import { TcpConnection } from './connection.ts';
 import type { TcpContext } from './context.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
 import { deliveryRate } from './rate-sample.ts';
-import { backedOffRto } from './rtt.ts';
 import type { TcpSettings } from './settings.ts';
 import { linuxState } from './state.ts';
 import type { Tcb, TcpOutput } from './tcb.ts';
@@ -130,7 +129,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     options: optionBits(tcb),
     snd_wscale: tcb.sndWscale,
     rcv_wscale: tcb.rcvWscale,
-    rto: backedOffRto(tcb),
+    rto: tcb.rtoUs,
     ato: tcb.atoUs,
     snd_mss: tcb.mss,
     rcv_mss: tcb.rcvMss,

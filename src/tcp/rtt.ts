@@ -37,9 +37,16 @@ export function setRto(tcb: Tcb): void {
   tcb.rtoUs = Math.min(tcb.srttUs + tcb.rttvarUs, rtoMaxUs(tcb));
 }
 
-/** The time-out with its back-off (RFC 6298 section 5.5), in microseconds. */
-export function backedOffRto(tcb: Tcb): number {
-  return tcb.backoff === 0 ? tcb.rtoUs : Math.min(tcb.rtoUs * 2 ** tcb.backoff, rtoMaxUs(tcb));
+/** RFC 6298 section 5.5: twice the time-out, until something new is measured. */
+export function backOff(tcb: Tcb): void {
+  tcb.backoff++;
+  tcb.rtoUs = Math.min(tcb.rtoUs * 2, rtoMaxUs(tcb));
+}
+
+/** Until the next probe of a closed window: doubles with each (and on top of what time-outs have doubled, as Linux). */
+export function probeWaitUs(tcb: Tcb): number {
+  const doublings = Math.min(tcb.backoff, Math.floor(Math.log2(rtoMaxUs(tcb) / rtoMinUs(tcb))) + 1);
+  return Math.min(Math.max(tcb.rtoUs, rtoMinUs(tcb)) * 2 ** doublings, rtoMaxUs(tcb));
 }
 
 /** tcp_rto_min in microseconds. */

@@ -17,7 +17,7 @@ import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
 import { flush, sendIntoWindow } from './output.ts';
 import { enterLoss, onReorderTimeout } from './recovery.ts';
 import { retransmit } from './retransmit.ts';
-import { backedOffRto, rtoMaxUs, rtoMinUs } from './rtt.ts';
+import { backOff, probeWaitUs, rtoMaxUs, rtoMinUs } from './rtt.ts';
 import { sendLossProbe } from './tail-probe.ts';
 import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import {
@@ -80,7 +80,7 @@ function retransmitTimeout(tcb: Tcb): void {
   tcb.retransmits++;
   // A SYN does not find the path congested: it is lost, and asks again soon.
   if (tcb.state !== 'SYN_SENT' || tcb.retransmits > tcb.context.host.sysctl.tcp_syn_linear_timeouts)
-    tcb.backoff++;
+    backOff(tcb);
   retransmit(tcb, 0, 1, 'rto');
   restartRetransmit(tcb);
 }
@@ -161,7 +161,7 @@ function persistTimeout(tcb: Tcb): void {
   const { sysctl, mib } = tcb.context.host;
   const limit = tcb.orphan ? sysctl.tcp_orphan_retries : sysctl.tcp_retries2;
   // A peer that keeps its window closed for ever cannot hold a connection that nobody owns any more.
-  const tooPatient = tcb.orphan && tcb.backoff >= limit && backedOffRto(tcb) >= rtoMaxUs(tcb);
+  const tooPatient = tcb.orphan && tcb.backoff >= limit && probeWaitUs(tcb) >= rtoMaxUs(tcb);
   const silentUs = tcb.nowUs - Math.max(tcb.lastAckReceivedUs, tcb.lastSentUs);
   const { userTimeoutUs } = tcb.settings;
   if (
@@ -180,7 +180,7 @@ function persistTimeout(tcb: Tcb): void {
   sendProbe(tcb);
   tcb.probesOut++;
   if (tcb.backoff < sysctl.tcp_retries2) tcb.backoff++;
-  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
+  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + probeWaitUs(tcb));
 }
 
 function delayedAckTimeout(tcb: Tcb): void {

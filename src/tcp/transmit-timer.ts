@@ -8,7 +8,7 @@
  */
 
 import { TX_SYN } from './flight.ts';
-import { backedOffRto, rtoMinUs } from './rtt.ts';
+import { probeWaitUs, rtoMinUs } from './rtt.ts';
 import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import {
   isTimerSet,
@@ -26,7 +26,7 @@ const LOSS_PROBES = 3;
 /** RFC 6298 section 5.1: the time-out counts from now. Stops every one of the three when nothing is in flight. */
 export function restartRetransmit(tcb: Tcb): void {
   if (tcb.flight.packetsOut === 0) stopTransmitTimer(tcb);
-  else setRetransmit(tcb, tcb.nowUs + backedOffRto(tcb));
+  else setRetransmit(tcb, tcb.nowUs + tcb.rtoUs);
 }
 
 /** The time-out counts from the last sending of the oldest segment, as if another timer had never taken its place. */
@@ -53,7 +53,7 @@ export function armAfterSend(tcb: Tcb): void {
 export function armAfterAck(tcb: Tcb): void {
   if (tcb.isFastOpenChild) return;
   if (tcb.flight.packetsOut === 0) stopTransmitTimer(tcb);
-  else if (scheduleProbe(tcb, tcb.nowUs + backedOffRto(tcb))) return;
+  else if (scheduleProbe(tcb, tcb.nowUs + tcb.rtoUs)) return;
   else if (isTimerSet(tcb, TIMER_RETRANSMIT) || !isTransmitTimerSet(tcb)) restartRetransmit(tcb);
   else resumeRetransmit(tcb);
 }
@@ -65,7 +65,7 @@ export function repeatSynSoon(tcb: Tcb): void {
 
 /** In `waitUs` a segment that is late now will be taken for lost. */
 export function armReorder(tcb: Tcb, waitUs: number): void {
-  setTransmitTimer(tcb, TIMER_REORDER, tcb.nowUs + Math.min(waitUs + timeoutMinUs(tcb), backedOffRto(tcb)));
+  setTransmitTimer(tcb, TIMER_REORDER, tcb.nowUs + Math.min(waitUs + timeoutMinUs(tcb), tcb.rtoUs));
 }
 
 /** Whether one of the three is set. */
@@ -84,7 +84,7 @@ export function armPersist(tcb: Tcb): void {
 export function restartPersist(tcb: Tcb): void {
   if (tcb.flight.packetsOut > 0 || tcb.isFastOpenChild) return;
   if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) return;
-  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + backedOffRto(tcb));
+  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + probeWaitUs(tcb));
 }
 
 /**
@@ -110,7 +110,7 @@ function mayProbe(tcb: Tcb): boolean {
 
 /** When the time-out of the oldest segment is due, counted from its last sending. */
 function rtoOfHeadUs(tcb: Tcb): number {
-  return (tcb.flight.head?.sentUs ?? tcb.nowUs) + backedOffRto(tcb);
+  return (tcb.flight.head?.sentUs ?? tcb.nowUs) + tcb.rtoUs;
 }
 
 function timeoutMinUs(tcb: Tcb): number {
