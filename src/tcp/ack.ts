@@ -24,7 +24,7 @@ import type { Segment } from './segment.ts';
 import { processProbeAck } from './tail-probe.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_PERSIST } from './timers.ts';
-import { armAfterAck, restartPersist } from './transmit-timer.ts';
+import { armAfterAck, armPersist, restartPersist } from './transmit-timer.ts';
 import { echoesBefore } from './undo.ts';
 
 /** Whether the acknowledgement is one we can use; a challenge ACK is sent where RFC 5961 section 5 wants one. */
@@ -336,6 +336,9 @@ function windowAfterProbe(tcb: Tcb): void {
   if (tcb.unsent === 0 ? window > 0 : window >= Math.min(tcb.unsent, tcb.mss)) {
     tcb.backoff = 0;
     stopTimer(tcb, TIMER_PERSIST);
+  } else if (tcb.orphan) {
+    // Whoever acknowledges before he is asked must not hold what nobody owns any more (Linux lets him).
+    armPersist(tcb);
   } else {
     restartPersist(tcb);
   }

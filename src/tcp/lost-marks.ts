@@ -23,18 +23,24 @@ export function markLost(tcb: Tcb, segment: TxSegment): void {
 
 // --- without SACK -------------------------------------------------------------------------------------------------
 
-/**
- * Each duplicate ACK says that one segment has left the network. While a loss is being repaired no more count than
- * segments were out, so that a peer cannot draw data out of us by making duplicates up (RFC 5681 section 3.2, the note
- * on step 4; Linux has no such limit).
- */
+/** Each duplicate ACK says that one segment has left the network. */
 export function countDuplicate(tcb: Tcb, outcome: AckOutcome): void {
-  if (!outcome.duplicate) return;
-  if (tcb.caState === 'Recovery' && tcb.duplicatesLeft-- <= 0) return;
+  if (!outcome.duplicate || isTooSoon(tcb)) return;
   const { flight } = tcb;
   const before = flight.sackedOut++;
   noteTooManyDuplicates(tcb, 0);
   outcome.delivered += Math.max(flight.sackedOut - before, 0);
+}
+
+/**
+ * While a loss is being repaired a duplicate lets new data out. So the segment that it must be for has to have been sent
+ * a round trip ago at least: else a peer could draw data out of us by making duplicates up (RFC 5681 section 3.2, the
+ * note on step 4; Linux believes them).
+ */
+function isTooSoon({ caState, flight, nowUs, minRttUs }: Tcb): boolean {
+  if (caState !== 'Recovery') return false;
+  const segment = flight.at(flight.sackedOut + 1);
+  return segment !== undefined && nowUs - segment.sentUs < minRttUs;
 }
 
 /** An acknowledgement fills a gap: of the `acked` segments one was missing, the others had made duplicates. */
@@ -42,7 +48,6 @@ export function removeDuplicates(tcb: Tcb, outcome: AckOutcome, acked: number): 
   const { flight } = tcb;
   outcome.delivered += Math.max(acked - flight.sackedOut, 1);
   flight.sackedOut = Math.max(flight.sackedOut - (acked - 1), 0);
-  tcb.duplicatesLeft = flight.packetsOut;
   noteTooManyDuplicates(tcb, acked);
 }
 

@@ -198,7 +198,6 @@ function enterRecovery(tcb: Tcb, ece: boolean): void {
   beginUndo(tcb);
   tcb.priorSsthresh = ece || tcb.caState === 'CWR' ? 0 : currentSsthresh(tcb);
   if (tcb.caState !== 'CWR') beginReduction(tcb);
-  tcb.duplicatesLeft = tcb.flight.packetsOut;
   setCaState(tcb, 'Recovery');
 }
 

@@ -185,8 +185,6 @@ export abstract class Tcb implements Timer, CongestionState {
   priorCwnd = 0;
   prrDelivered = 0;
   prrOut = 0;
-  /** Duplicate ACKs that still count in this recovery, without SACK. */
-  duplicatesLeft = 0;
   /** What the acknowledgement being processed asks for beside new data: what was lost, new data first, or nothing. */
   repair: 'lost' | 'new data' | 'nothing' = 'lost';
   /** RACK (rack.ts): the place, in the order of sendings, of the newest that is known to have arrived. */
