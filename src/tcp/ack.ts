@@ -118,7 +118,7 @@ function beginOutcome(tcb: Tcb, { options }: Segment): AckOutcome {
   return outcome;
 }
 
-/** Others have overtaken it: only its SACK blocks may be news, and what they report is not counted as delivered (Linux). */
+/** Others have overtaken it: only its SACK blocks may be news. What they report is not counted (as Linux). */
 function processOldAck(tcb: Tcb, segment: Segment, outcome: AckOutcome): void {
   if (!tcb.sack || segment.options.sackCount === 0) return;
   readSackBlocks(tcb, segment, outcome);
