@@ -19,7 +19,7 @@ const SACK_BLOCKS_ALONE = 4;
 const SACK_OPTION_LENGTH = 4;
 
 /**
- * Sends a SYN, or the SYN-ACK of a simultaneous open or of Fast Open; with `cookie` in the Fast Open option, and with the
+ * Sends a SYN, or the SYN-ACK of a simultaneous open or of Fast Open; `cookie` goes in the Fast Open option, with the
  * first `length` bytes of the queue. False when the option did not fit.
  */
 export function emitSyn(tcb: Tcb, cookie: FastOpenCookie | null = null, length = 0): boolean {

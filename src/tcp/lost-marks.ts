@@ -33,9 +33,9 @@ export function countDuplicate(tcb: Tcb, outcome: AckOutcome): void {
 }
 
 /**
- * While a loss is being repaired a duplicate lets new data out. So the segment that it must be for was sent a round trip
- * ago at least: else a peer could draw data out of us by making duplicates up (RFC 5681 section 3.2, the note on step
- * 4; Linux believes them).
+ * While a loss is being repaired a duplicate lets new data out. So what it must be for was sent a round trip ago at
+ * least: else a peer could draw data out of us by making duplicates up (RFC 5681 section 3.2, the note on step 4; Linux
+ * believes them).
  */
 function isTooSoon({ caState, flight, nowUs, minRttUs }: Tcb): boolean {
   if (caState !== 'Recovery') return false;
