@@ -5,7 +5,9 @@
  */
 export { DnsError, type DnsErrorCode } from './errors.ts';
 export { formatData, formatName, formatQuestion, formatRecord } from './format.ts';
-export { RESOLVER_LIMITS, type ResolverLimits } from './limits.ts';
+export { MDNS_LIMITS, type MdnsLimits, RESOLVER_LIMITS, type ResolverLimits } from './limits.ts';
+export { MulticastDns, type MulticastDnsOptions, type MulticastResolveOptions } from './mdns.ts';
+export type { MulticastRecord } from './mdns-owned.ts';
 export {
   BLANK_MESSAGE,
   decodeMessage,

@@ -35,3 +35,36 @@ export const RESOLVER_LIMITS: ResolverLimits = {
   searchDomains: 32,
   addresses: 64,
 };
+
+/** Bounds on what a link can make multicast DNS keep and do; times in microseconds. */
+export interface MdnsLimits {
+  /** Questions under way at once; more are refused with ECANCELLED. */
+  queries: number;
+  /** Records that are remembered. */
+  cacheRecords: number;
+  /** Seconds that a record is remembered at most. */
+  maxTtl: number;
+  /** Records of this host. */
+  records: number;
+  /** Questions of one message that are looked at, and records. */
+  questions: number;
+  messageRecords: number;
+  /** Bytes of a message that is sent, unless one record alone has more (RFC 6762 section 17). */
+  messageSize: number;
+  /** Conflicts after which each further one is followed by a pause, and that pause (RFC 6762 section 8.1). */
+  conflicts: number;
+  conflictPauseUs: number;
+}
+
+/** The bounds unless told otherwise. */
+export const MDNS_LIMITS: MdnsLimits = {
+  queries: 256,
+  cacheRecords: 1024,
+  maxTtl: 86_400,
+  records: 256,
+  questions: 64,
+  messageRecords: 512,
+  messageSize: 1440,
+  conflicts: 15,
+  conflictPauseUs: 5_000_000,
+};

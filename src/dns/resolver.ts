@@ -9,13 +9,15 @@ import {
   LOOPBACK_V4,
   LOOPBACK_V6,
 } from '../wire/address.ts';
+import { abortable } from './abortable.ts';
 import type { Answer } from './cache.ts';
 import { DnsError, type DnsErrorCode } from './errors.ts';
 import { HostsFile } from './hosts-file.ts';
 import { typeCode } from './library.ts';
 import { RESOLVER_LIMITS, type ResolverLimits } from './limits.ts';
+import type { MulticastDns } from './mdns.ts';
 import { DNS_PORT, type NameServer, parseServer, zoneOf } from './name-server.ts';
-import { isComplete, joinNames, nameKey, normalName, reverseName, splitLabels } from './names.ts';
+import { isComplete, isWithin, joinNames, nameKey, normalName, reverseName, splitLabels } from './names.ts';
 import { Questions } from './questions.ts';
 import { isType, type KnownType, type ResourceRecord } from './records.ts';
 import { DEFAULT_RESOLV_CONF, parseResolvConf, type ResolvConf } from './resolv-conf.ts';
@@ -33,6 +35,8 @@ export interface ResolverOptions extends Partial<ResolvConf> {
   readonly randomCase?: boolean;
   /** Bytes of an answer that is taken by UDP (RFC 9715: 1232, which is not cut on any link); 0 does without EDNS. */
   readonly ednsSize?: number;
+  /** Who is asked for names below 'local' (RFC 6762 section 3); unless given, the name servers are. */
+  readonly multicast?: MulticastDns;
   readonly limits?: Partial<ResolverLimits>;
 }
 
@@ -69,6 +73,7 @@ export class Resolver implements NameResolver {
   private readonly hosts: HostsFile;
   private readonly given: readonly NameServer[];
   private readonly questions: Questions;
+  private readonly multicast: MulticastDns | null;
   /** The search list when the stack's own is not to be used. */
   private readonly searchGiven: boolean;
 
@@ -81,6 +86,7 @@ export class Resolver implements NameResolver {
     this.conf = { ...DEFAULT_RESOLV_CONF, ...fromText, ...definedOnly(options) };
     this.limits = { ...RESOLVER_LIMITS, ...limits };
     this.hosts = new HostsFile(hosts);
+    this.multicast = options.multicast ?? null;
     this.given = this.conf.servers.map(text => parseServer(text, stack));
     this.searchGiven = options.search !== undefined || fromText.search !== undefined;
     this.questions = new Questions(this.sys, {
@@ -132,7 +138,7 @@ export class Resolver implements NameResolver {
     if (typeCode(type) < 0) throw new TypeError(`not a type of DNS: ${JSON.stringify(type)}`);
     const normal = normalName(name);
     if (normal === null) throw new DnsError('EBADNAME', syscall, name);
-    const answer = await abortable(this.questions.ask(normal, upper), signal);
+    const answer = await abortable(this.ask(normal, upper), signal);
     const failure = failureOf(answer);
     if (typeof answer === 'string' || failure !== null)
       throw new DnsError(failure ?? 'EBADRESP', syscall, name);
@@ -208,6 +214,13 @@ export class Resolver implements NameResolver {
     throw new DnsError(failure, LOOKUP, hostname);
   }
 
+  private ask(name: string, type: string): Promise<Answer | DnsErrorCode> {
+    const { multicast } = this;
+    return multicast !== null && isWithin(name, 'local')
+      ? multicast.answer(name, type)
+      : this.questions.ask(name, type);
+  }
+
   /** What needs no name server: addresses as text, localhost (RFC 6761 section 6.3), the hosts file. Null: it does. */
   private knownAddresses(hostname: string): readonly IpAddress[] | null {
     const address = IpAddress.parse(hostname, zoneOf(this.stack));
@@ -254,7 +267,7 @@ export class Resolver implements NameResolver {
     };
     const asked = ADDRESS_TYPES.filter(([family]) => families.includes(family)).map(
       async ([family, type]) => {
-        const answer = await abortable(this.questions.ask(name, type), signal);
+        const answer = await abortable(this.ask(name, type), signal);
         const failure = failureOf(answer);
         tell(family, failure === null ? this.addressesIn(answer as Answer, type) : []);
         return failure;
@@ -271,6 +284,7 @@ export class Resolver implements NameResolver {
   private addressesIn({ records }: Answer, type: 'A' | 'AAAA'): IpAddress[] {
     return records
       .flatMap(record => (isType(record, type) ? (IpAddress.parse(record.data) ?? []) : []))
+      .map(address => (address.needsZone ? address.withZone(this.multicast?.netif.index ?? 0) : address))
       .slice(0, this.limits.addresses);
   }
 }
@@ -295,15 +309,4 @@ function familiesOf(family: 4 | 6 | undefined): readonly AddressFamily[] {
 function definedOnly(options: ResolverOptions): Partial<ResolvConf> {
   const keys = Object.keys(DEFAULT_RESOLV_CONF) as (keyof ResolvConf)[];
   return Object.fromEntries(keys.filter(key => options[key] !== undefined).map(key => [key, options[key]]));
-}
-
-/** What `promise` gives, or rejects with the signal's reason as soon as that aborts. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
