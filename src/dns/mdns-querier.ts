@@ -5,8 +5,9 @@ import type { DnsErrorCode } from './errors.ts';
 import type { MdnsLimits } from './limits.ts';
 import { MdnsCache } from './mdns-cache.ts';
 import type { MdnsPort } from './mdns-port.ts';
-import { setKey } from './mdns-records.ts';
-import { BLANK_MESSAGE, encodeMessage } from './message.ts';
+import { dataBytes, setKey } from './mdns-records.ts';
+import { BLANK_MESSAGE } from './message.ts';
+import { NAME_MAX } from './names.ts';
 import type { ResourceRecord } from './records.ts';
 
 /** Records, or why there are none. */
@@ -17,6 +18,8 @@ const REPEAT_US = 1_000_000;
 const REPEAT_MAX_US = 3_600_000_000;
 /** Within this time all have answered of whom each may have a record: 120 ms (section 6), and the way. */
 const COLLECT_US = 200_000;
+/** Bytes of a record before its data when its name is a pointer, and of the header. */
+const RECORD_ROOM = 12;
 
 /** A question under way. */
 interface Asking {
@@ -112,12 +115,16 @@ export class MdnsQuerier {
   /** The first time the answer may come to us alone: it was perhaps told to all a moment ago (section 5.4). */
   private send({ name, type }: Asking, unicast: boolean): void {
     const questions = [{ name, type, class: 'IN', unicast }];
-    const known = this.cache.find(name, type, this.host.nowUs).map(each => ({ ...each, flush: false }));
-    const whole = { ...BLANK_MESSAGE, questions, answers: known };
-    // What does not fit is told to us again.
-    while (whole.answers.length > 0 && encodeMessage(whole).length > this.limits.messageSize)
-      whole.answers = whole.answers.slice(0, whole.answers.length >> 1);
-    this.port.multicast(whole);
+    const answers: ResourceRecord[] = [];
+    let room = this.limits.messageSize - RECORD_ROOM - NAME_MAX;
+    for (const record of this.cache.find(name, type, this.host.nowUs)) {
+      const size = RECORD_ROOM + dataBytes(record).length;
+      // What does not fit is told to us again.
+      if (size > room) continue;
+      room -= size;
+      answers.push({ ...record, flush: false });
+    }
+    this.port.multicast({ ...BLANK_MESSAGE, questions, answers });
   }
 
   private collect(asking: Asking): void {

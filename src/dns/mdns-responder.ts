@@ -194,7 +194,9 @@ export class MdnsResponder {
     });
     this.owned = this.build();
     this.probe(this.pause());
-    this.settings.renamed(taken, after);
+    // What a program throws there must not end the receiving.
+    void Promise.resolve().then(() => this.settings.renamed(taken, after));
+    this.host.env.settled();
   }
 
   private pause(): number {
@@ -248,7 +250,8 @@ export class MdnsResponder {
     const plain = ({ record }: Owned): ResourceRecord =>
       legacy ? { ...record, flush: false, ttl: Math.min(record.ttl, LEGACY_TTL) } : record;
     const base = { ...BLANK_MESSAGE, response: true, aa: true };
-    const head = legacy ? { ...base, id, questions } : base;
+    const asked = questions.slice(0, this.settings.limits.questions);
+    const head = legacy ? { ...base, id, questions: asked } : base;
     const all = { ...head, answers: answers.map(plain), additionals: additionals.map(plain) };
     const { messageSize } = this.settings.limits;
     if (encodeMessage(all).length <= messageSize) this.port.unicast(all, to);

@@ -42,6 +42,8 @@ export interface MulticastResolveOptions {
 }
 
 const DEFAULT_TIMEOUT = 5;
+/** Of all records together, so that no answer is longer than a message can be. */
+const RECORDS_BYTES_MAX = 32_768;
 const ADDRESS_TYPES = ['AAAA', 'A'] as const;
 
 /**
@@ -231,7 +233,10 @@ function checkRecords(given: readonly MulticastRecord[], { records }: MdnsLimits
     return { ...each, name };
   });
   try {
-    encodeMessage({ ...BLANK_MESSAGE, answers: normal.map(each => ({ class: 'IN', ttl: 0, ...each })) });
+    const answers = normal.map(each => ({ class: 'IN', ttl: 0, ...each }));
+    const { length } = encodeMessage({ ...BLANK_MESSAGE, answers });
+    if (length > RECORDS_BYTES_MAX)
+      throw new RangeError(`${length} bytes, there can be ${RECORDS_BYTES_MAX}`);
   } catch (error) {
     throw new TypeError(`records that cannot be sent: ${(error as Error).message}`);
   }

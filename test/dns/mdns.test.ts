@@ -361,6 +361,25 @@ describe('multicast DNS, the rest', () => {
     lan.world.close();
   });
 
+  it('tells no more of what it knows than there is room for', async () => {
+    const lan = new Lan(2);
+    const mdns = lan.mdns(0);
+    await lan.seconds(5);
+    const peer = lan.peer(1);
+    for (let i = 0; i < 12; i++) {
+      const text = Array.from({ length: 30 }, () => new Uint8Array(255).fill(i));
+      peer.send({ response: true, answers: [record('big.local', 'TXT', text)] });
+      await lan.seconds(0.1);
+    }
+    const small = record('big.local', 'TXT', [new Uint8Array(9)]);
+    peer.send({ response: true, answers: [small] });
+    await lan.seconds(0.1);
+    peer.heard.length = 0;
+    assert.ok((await lan.run(mdns.resolve('big.local', 'TXT', { refresh: true }))).length >= 12);
+    assert.ok((peer.heard[0]?.message.answers.length ?? 0) >= 1);
+    lan.world.close();
+  });
+
   it('says what is wrong with its options, and gives up what is under way when it is closed', async () => {
     const lan = new Lan(1);
     assert.throws(() => lan.mdns(0, { hostname: 'a..b' }), /not a host name: "a..b"/);
