@@ -74,7 +74,6 @@ export class DnsServer {
   private readonly udp: number;
   private readonly listener: Listener;
   private readonly connections = new Set<TcpSocketStream>();
-  private closed = false;
 
   constructor(stack: Stack, options: DnsServerOptions) {
     const { port = DNS_PORT, ttl = DEFAULT_TTL } = options;
@@ -109,7 +108,6 @@ export class DnsServer {
 
   /** Ends it, and every connection. */
   close(): void {
-    this.closed = true;
     this.sys.close(this.udp);
     this.listener.close();
     for (const connection of this.connections) connection.abort();
@@ -155,12 +153,14 @@ export class DnsServer {
   // --- TCP --------------------------------------------------------------------------------------------------------
 
   private async serveTcp(): Promise<void> {
-    while (!this.closed) {
+    for (;;) {
       try {
         for await (const connection of this.listener) {
           if (this.connections.size >= this.limits.tcpConnections) connection.abort();
           else void this.serveConnection(connection);
         }
+        // The listener, or the whole stack, was closed.
+        return;
       } catch {
         // No descriptor is left: others will be closed.
         await new Promise<void>(resolve => new Delay(this.stack.host, resolve).start(ACCEPT_PAUSE_US));

@@ -1,6 +1,7 @@
 /**
  * A client and a server on one cable in virtual time, and name servers that say what a test wants.
  */
+import type { Sysctl } from '../../src/core/sysctl.ts';
 import { DnsError } from '../../src/dns/errors.ts';
 import { decodeMessage, encodeMessage, type Message } from '../../src/dns/message.ts';
 import type { ResourceRecord } from '../../src/dns/records.ts';
@@ -20,10 +21,11 @@ export class Net {
   readonly client: Stack;
   readonly server: Stack;
 
-  constructor(options: ConnectOptions = {}, seed = 1) {
+  /** `sysctl` of the server. */
+  constructor(options: ConnectOptions = {}, seed = 1, sysctl: Partial<Sysctl> = {}) {
     this.world = new World({ seed, turn });
     this.client = this.world.host('client', { address6: 'fd00::1/64' });
-    this.server = this.world.host('server', { address6: 'fd00::2/64' });
+    this.server = this.world.host('server', { address6: 'fd00::2/64', sysctl });
     this.world.connect(this.client, this.server, { delayUs: 1000, ...options });
   }
 

@@ -107,6 +107,34 @@ describe('a DNS server', () => {
     net.world.close();
   });
 
+  it('ends with its stack', async () => {
+    const net = new Net();
+    const server = serveDns(net.server, { zones: ZONES });
+    const connection = net.client.connect('10.0.0.2:53');
+    await net.run(connection.opened);
+    net.server.close();
+    await net.world.runFor(1_000_000);
+    assert.equal(server.tcpConnections, 0);
+    net.world.close();
+  });
+
+  it('goes on when there were no descriptors for a while', async () => {
+    const net = new Net({}, 1, { ethertype_nofile: 6 });
+    const server = serveDns(net.server, { zones: ZONES });
+    const connections = Array.from({ length: 6 }, () => net.client.connect('10.0.0.2:53'));
+    await net.world.runFor(1_000_000);
+    assert.ok(server.tcpConnections < 6, `${server.tcpConnections} connections`);
+    for (const connection of connections) connection.abort();
+    await net.world.runFor(1_000_000);
+    const last = net.client.connect('10.0.0.2:53');
+    const ids = idsOn(last);
+    await net.run(write(last, framed(query(9))));
+    await net.world.runFor(1_000_000);
+    await last.writable.close();
+    assert.deepEqual(await net.run(ids), [9]);
+    net.world.close();
+  });
+
   it('takes new zones, keeps the old ones when the new are wrong, and closes', async () => {
     const net = new Net();
     const server = serveDns(net.server, { zones: ZONES });
