@@ -28,7 +28,7 @@ export function evaluate(code: string, variables: Map<string, CodeValue>, scope:
 function statements(code: string): string[] {
   const found: string[] = [];
   let statement = '';
-  for (const [piece] of code.replace(/\\\n/g, ' ').matchAll(/'[^'\n]*'|"[^"\n]*"|#[^\n]*|[\s\S]/g)) {
+  for (const [piece] of code.replace(/\\(?:\n|$)/g, ' ').matchAll(/'[^'\n]*'|"[^"\n]*"|#[^\n]*|[\s\S]/g)) {
     if (piece === ';' || piece === '\n') {
       found.push(statement.trim());
       statement = '';

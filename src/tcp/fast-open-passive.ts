@@ -45,6 +45,7 @@ export function beginChild(
   tcb.congestion.onStart(tcb);
   expandSendBuffer(tcb);
   fastOpen.synDataAcked = takeSynText(tcb, syn);
+  if (fastOpen.synDataAcked) tcb.dataSegsIn = 1;
   emitSynAck(tcb, cookie);
   setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US);
 }

@@ -103,7 +103,6 @@ export function takeSynText(tcb: Tcb, segment: Segment): boolean {
   tcb.receiveQueue.append(segment.bytes, start, start + length);
   tcb.rcvNxt = (text + length) | 0;
   tcb.bytesReceived += length;
-  tcb.dataSegsIn++;
   tcb.output.ready(POLLIN);
   return true;
 }

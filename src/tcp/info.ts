@@ -1,4 +1,6 @@
 import { seqDiff } from '../base/seq.ts';
+import { DELAYED_ACK_MAX_US } from './ack-policy.ts';
+import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoUs } from './chrono.ts';
 import { TcpConnection } from './connection.ts';
 import type { TcpContext } from './context.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
@@ -16,6 +18,7 @@ import {
   TIMER_RETRANSMIT,
   timerDue,
 } from './timers.ts';
+import { pacingRate } from './tso.ts';
 
 /**
  * TCP_INFO: Linux's struct tcp_info by its field names without their prefix; times in microseconds, or milliseconds
@@ -70,6 +73,13 @@ export interface TcpInfo {
   /** Bytes a second that the path has delivered lately, and whether the user was the limit then. */
   delivery_rate: number;
   delivery_rate_app_limited: number;
+  /** Bytes a second at which data is meant to leave; 2^64 (as near as a number comes) while there is no limit. */
+  pacing_rate: number;
+  /** Microseconds for which there was something to send; of these, for which only the peer's window or a full send
+   * buffer held it back. */
+  busy_time: number;
+  rwnd_limited: number;
+  sndbuf_limited: number;
   snd_wnd: number;
   rcv_wnd: number;
   /** Segments that are known to have arrived, each time they were sent. */
@@ -114,11 +124,16 @@ export function idleTcpInfo(context: TcpContext, settings: TcpSettings, listens:
   return { ...tcpInfo(tcb), state: linuxState(listens ? 'LISTEN' : 'CLOSED') };
 }
 
+/** What Linux says for no limit: all bits of 64. */
+const NO_LIMIT = 2 ** 64;
+
 const CA_STATES = ['Open', 'Disorder', 'CWR', 'Recovery', 'Loss'];
 
 /** STATUS (RFC 9293 section 3.10.6): what is known of a connection now. Names without the prefix tcpi_. */
 export function tcpInfo(tcb: Tcb): TcpInfo {
   const { nowUs, flight } = tcb;
+  const rwndLimitedUs = chronoUs(tcb, CHRONO_RWND_LIMITED);
+  const sndbufLimitedUs = chronoUs(tcb, CHRONO_SNDBUF_LIMITED);
   return {
     // What waits in TIME_WAIT has no socket; the socket sees that all is over.
     state: linuxState(tcb.state === 'TIME_WAIT' ? 'CLOSED' : tcb.state),
@@ -130,7 +145,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     snd_wscale: tcb.sndWscale,
     rcv_wscale: tcb.rcvWscale,
     rto: tcb.rtoUs,
-    ato: tcb.atoUs,
+    ato: Math.min(tcb.atoUs, DELAYED_ACK_MAX_US),
     snd_mss: tcb.mss,
     rcv_mss: tcb.rcvMss,
     unacked: flight.packetsOut,
@@ -163,6 +178,10 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     bytes_retrans: tcb.bytesRetrans,
     delivery_rate: deliveryRate(tcb),
     delivery_rate_app_limited: Number(tcb.rateAppLimited),
+    pacing_rate: Math.min(Math.floor(pacingRate(tcb)), NO_LIMIT),
+    busy_time: rwndLimitedUs + sndbufLimitedUs + chronoUs(tcb, CHRONO_BUSY),
+    rwnd_limited: rwndLimitedUs,
+    sndbuf_limited: sndbufLimitedUs,
     snd_wnd: tcb.sndWnd,
     rcv_wnd: tcb.rcvWndLeft,
     delivered: tcb.delivered,

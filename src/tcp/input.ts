@@ -36,7 +36,9 @@ const PAWS_IDLE_MAX_US = 24 * 86400 * 1e6;
 
 /** Processes a segment that belongs to this connection. Its payload is copied; nothing of it is kept. */
 export function onSegment(tcb: Tcb, segment: Segment): void {
-  tcb.segsIn++;
+  const { count } = segment;
+  tcb.segsIn += count;
+  if (segment.dataLength > 0) tcb.dataSegsIn += count;
   if (tcb.settings.keepAlive) restartKeepalive(tcb);
   if (tcb.state === 'SYN_SENT') {
     synSentInput(tcb, segment, established);

@@ -77,11 +77,10 @@ function receiveInOrder(tcb: Tcb, segment: Segment, start: number, end: number):
     tcb.ackNow = true;
   }
   tcb.bytesReceived += length;
-  tcb.dataSegsIn++;
   measureReceiverRtt(tcb);
   growWindow(tcb, length);
   if (tcb.timestamps && length >= tcb.rcvMss && segment.options.tsEcr !== 0) measureByEcho(tcb, segment);
-  noteDataReceived(tcb, length);
+  noteDataReceived(tcb, segment.gsoSize || length);
   if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
   tcb.output.ready(POLLIN);
 }
@@ -108,7 +107,6 @@ function receiveOutOfOrder(tcb: Tcb, segment: Segment, seq: Seq, start: number, 
   const limit = tcb.context.host.sysctl.ethertype_ofo_ranges;
   if (receiveQueue.insert(tcb.rcvNxt, seq, segment.bytes, start, end, limit)) {
     TcpExt.TCPOFOQueue++;
-    tcb.dataSegsIn++;
     return;
   }
   TcpExt.TCPOFODrop++;

@@ -19,6 +19,13 @@ export class Segment {
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
+  /** Payload of each of the segments that have arrived as one; 0 for one alone. */
+  gsoSize = 0;
+
+  /** As how many segments it came. */
+  get count(): number {
+    return this.gsoSize === 0 ? 1 : Math.max(Math.ceil(this.dataLength / this.gsoSize), 1);
+  }
 
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;

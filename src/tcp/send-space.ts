@@ -47,6 +47,11 @@ export function expandSendBuffer(tcb: Tcb): void {
   if (tcb.settings.sndBufLocked) return;
   const perSegment = Math.max(tcb.peerMss, tcb.mss) + HEADER_SPACE + SHARED_INFO_SIZE;
   const segments = Math.max(sysctl.ethertype_init_cwnd, tcb.cwnd, tcb.reordering + 1);
-  const wanted = 2 * segments * (2 ** Math.ceil(Math.log2(perSegment)) + SKB_SIZE);
+  const wanted = 2 * segments * (powerOfTwo(perSegment) + SKB_SIZE);
   if (wanted > tcb.sndBuf) tcb.sndBuf = Math.min(wanted, sysctl.tcp_wmem[2]);
+}
+
+/** The least power of two that is not below `n`. */
+function powerOfTwo(n: number): number {
+  return 1 << (32 - Math.clz32(n - 1));
 }

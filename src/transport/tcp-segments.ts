@@ -55,6 +55,7 @@ export function readSegment(packet: Packet, segment: Segment): void {
   segment.bytes = packet.bytes;
   segment.start = l4 + headerLength;
   segment.end = end;
+  segment.gsoSize = packet.gsoSize;
   if (headerLength > TCP_HEADER_LENGTH) {
     parseTcpOptions(view, l4 + TCP_HEADER_LENGTH, segment.start, segment.options);
   } else {

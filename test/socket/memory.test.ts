@@ -24,7 +24,7 @@ it(`an idle connection costs at most ${LIMIT} bytes, with its socket and descrip
     collect();
   };
   // What is made once, and code that is compiled on the way, is no connection's.
-  await open(200);
+  await open(1500);
   const before = process.memoryUsage();
   await open(COUNT);
   const after = process.memoryUsage();
