@@ -1,5 +1,10 @@
 import {
+  FAST_OPEN_COOKIE_MAX,
+  FAST_OPEN_COOKIE_MIN,
+  FAST_OPEN_EXPERIMENT,
   OPTION_END,
+  OPTION_EXPERIMENTAL,
+  OPTION_FAST_OPEN,
   OPTION_MSS,
   OPTION_NOP,
   OPTION_SACK,
@@ -8,9 +13,6 @@ import {
   OPTION_WINDOW_SCALE,
 } from '../wire/tcp-options.ts';
 import type { Span } from './span.ts';
-
-/** TCP Fast Open (RFC 7413). */
-const OPTION_FAST_OPEN = 34;
 
 /** ', options [mss 1460,sackOK,...]'. */
 export interface OptionsText {
@@ -63,6 +65,8 @@ function optionName(kind: number): string {
       return 'TS';
     case OPTION_FAST_OPEN:
       return 'tfo';
+    case OPTION_EXPERIMENTAL:
+      return 'exp';
     default:
       return `unknown-${kind}`;
   }
@@ -72,6 +76,7 @@ function optionName(kind: number): string {
 function lengthOf(kind: number): number {
   switch (kind) {
     case OPTION_MSS:
+    case OPTION_EXPERIMENTAL:
       return 4;
     case OPTION_WINDOW_SCALE:
       return 3;
@@ -96,8 +101,9 @@ function formatOption(kind: number, option: Span, sackBase: number): string {
     case OPTION_SACK:
       return `${name} ${formatSack(option, sackBase)}`;
     case OPTION_FAST_OPEN:
-      if (length === 2) return `${name}  cookiereq`;
-      return option.has(length) ? `${name}  cookie ${option.hex(2, length)}` : name;
+      return option.has(length) ? `${name} ${formatFastOpen(option, 2)}` : name;
+    case OPTION_EXPERIMENTAL:
+      return option.has(length) ? formatExperiment(option) : name;
     case OPTION_END:
     case OPTION_NOP:
     case OPTION_SACK_PERMITTED:
@@ -105,6 +111,21 @@ function formatOption(kind: number, option: Span, sackBase: number): string {
     default:
       return length > 2 ? `${name} 0x${option.hex(2, option.captured)}` : name;
   }
+}
+
+/** A cookie, or the request for one, behind the first `start` bytes of its option. */
+function formatFastOpen(option: Span, start: number): string {
+  const length = option.length - start;
+  if (length === 0) return ' cookiereq';
+  if (length % 2 !== 0 || length < FAST_OPEN_COOKIE_MIN || length > FAST_OPEN_COOKIE_MAX) return ' (invalid)';
+  return ` cookie ${option.hex(start, option.length)}`;
+}
+
+/** The experiments that share an option kind are told apart by 16 bits (RFC 6994). */
+function formatExperiment(option: Span): string {
+  const number = option.u16(2);
+  if (number === FAST_OPEN_EXPERIMENT) return `exp-tfo${formatFastOpen(option, 4)}`;
+  return `exp-${option.hex(2, 4)}`;
 }
 
 function formatSack(option: Span, sackBase: number): string {

@@ -92,7 +92,13 @@ export class HostCookies {
   private text: string | null = null;
   private cookies: FastOpenCookies | null = null;
 
+  /** Throws RangeError when tcp_fastopen_key is neither empty nor a key. */
   constructor(host: Host) {
+    const { tcp_fastopen_key: text } = host.sysctl;
+    if (text !== '' && parseFastOpenKeys(text) === null)
+      throw new RangeError(
+        `tcp_fastopen_key '${text}' is no key: write four words of hexadecimal digits, 'a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4'`,
+      );
     this.host = host;
   }
 

@@ -113,6 +113,7 @@ const OPTION_SACK = 2;
 const OPTION_WSCALE = 4;
 const OPTION_ECN = 8;
 const OPTION_ECN_SEEN = 16;
+const OPTION_SYN_DATA = 32;
 
 /** Values that ss shows as 'name:value' when they are not zero, in its order; [tcp_info's name, ss's name]. */
 const BEFORE_SEND = [
@@ -167,6 +168,7 @@ function formatTcpInfo(row: SocketRow): string {
   if ((options & OPTION_SACK) !== 0) parts.push('sack');
   if ((options & OPTION_ECN) !== 0) parts.push('ecn');
   if ((options & OPTION_ECN_SEEN) !== 0) parts.push('ecnseen');
+  if ((options & OPTION_SYN_DATA) !== 0) parts.push('fastopen');
   if (row.congestion !== '') parts.push(row.congestion);
   if ((options & OPTION_WSCALE) !== 0) parts.push(`wscale:${number('snd_wscale')},${number('rcv_wscale')}`);
   if (number('rto') > 0) parts.push(`rto:${inMs(number('rto'))}`);

@@ -44,6 +44,8 @@ export interface Forged {
   tsVal?: number;
   tsEcr?: number;
   sack?: readonly (readonly [number, number])[];
+  /** Of Fast Open; without bytes it asks for one. */
+  cookie?: Uint8Array;
 }
 
 /** A segment that reached the attacker's card. */
@@ -74,6 +76,7 @@ export function tcpPacket(forged: Forged): Uint8Array {
     options.tsEcr = forged.tsEcr ?? 0;
   }
   for (const [left, right] of forged.sack ?? []) options.addSack(left | 0, right | 0);
+  if (forged.cookie !== undefined) options.putCookie(forged.cookie, false);
   const headerLength = TCP_HEADER_LENGTH + tcpOptionsLength(options);
   const bytes = new Uint8Array(headerLength + data.length);
   const view = new DataView(bytes.buffer);

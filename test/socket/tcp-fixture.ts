@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Faults } from '../../src/link/lane.ts';
 import { turn } from '../../src/node/turn.ts';
 import { World } from '../../src/sim/world.ts';
 import type { Sys } from '../../src/socket/calls.ts';
@@ -24,14 +25,15 @@ export interface TcpPair {
   pull(): void;
 }
 
-export function tcpPair(sysctl = {}): TcpPair {
+/** The hosts have these sysctls, and the cable, if it is to have any, these faults. */
+export function tcpPair(sysctl = {}, faults: Faults = {}, seed = 1): TcpPair {
   // A promise that is never settled fails its test instead of running for years of virtual time.
   const limits = { tasksPerRun: 2_000_000 };
   const log = new TraceLog(TRACE_CALL);
-  const world = new World({ turn, trace: log, sysctl, limits });
+  const world = new World({ turn, trace: log, sysctl, limits, seed });
   const a = world.host('a');
   const b = world.host('b');
-  const cable = world.connect(a, b, { delayUs: 1000 });
+  const cable = world.connect(a, b, { delayUs: 1000, ...faults });
   return {
     world,
     log,

@@ -40,6 +40,8 @@ const LIMITS: Partial<Sysctl> = {
   netdev_max_backlog: 256,
   ethertype_txqueuelen: 256,
   tcp_max_syn_backlog: 64,
+  // Both sides, without cookies, on every listener: SYNs with data open connections.
+  tcp_fastopen: 0x607,
   tcp_max_tw_buckets: 256,
   tcp_max_orphans: 64,
   tcp_rmem: [4096, 65536, 131072],
