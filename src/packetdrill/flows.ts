@@ -106,7 +106,8 @@ export class SocketUnderTest implements Flows {
     const { flow, state } = this.underTest ?? { flow: null, state: 'new' };
     if (flow === null || live.destination !== flow.remotePort) return null;
     if (live.source === flow.localPort) return flow;
-    return state === 'synSent' && (live.flags & (SYN | ACK)) === SYN ? flow : null;
+    const opens = state === 'synSent' && (live.flags & (SYN | ACK)) === SYN;
+    return opens && !this.sockets.some(other => other.flow?.localPort === live.source) ? flow : null;
   }
 
   learn(flow: Flow, live: Segment, spec: TcpSpec): void {
