@@ -2,17 +2,16 @@
  * Sockets as the commands open them: of the family that an address is of, or of both.
  * @module
  */
-
 import { hostPort } from '../socket/api/errors.ts';
 import type { Sys } from '../socket/calls.ts';
 import { SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET } from '../socket/constants.ts';
 import type { Sockaddr } from '../socket/sockaddr.ts';
-import { AF_INET, AF_INET6 } from '../wire/address.ts';
 import { check } from './check.ts';
+import { familyOfAddress } from './host/family.ts';
 
 /** A socket of a type (SOCK_*) that can be connected to an address, which is text. Throws a Failure. */
 export function openSocketTo(sys: Sys, address: string, type: number, protocol = 0): number {
-  return check('socket', sys.socket(address.includes(':') ? AF_INET6 : AF_INET, type, protocol));
+  return check('socket', sys.socket(familyOfAddress(address), type, protocol));
 }
 
 /** Where the sockets of `bindSocket` are bound: every address of the host. */
