@@ -10,6 +10,8 @@ export interface Sysctl {
   netdev_max_backlog: number;
   /** Packets an interface queues on output while its link is busy. Not a sysctl in Linux: txqueuelen. */
   ethertype_txqueuelen: number;
+  /** 'fq' paces every TCP connection (pacing.ts); any other does not. */
+  default_qdisc: string;
   /** Default and largest SO_RCVBUF and SO_SNDBUF of UDP sockets, in bytes. */
   rmem_default: number;
   rmem_max: number;
@@ -250,6 +252,7 @@ export const DEFAULT_SYSCTL: Sysctl = {
   somaxconn: 4096,
   netdev_max_backlog: 1000,
   ethertype_txqueuelen: 1000,
+  default_qdisc: 'pfifo_fast',
   rmem_default: 212992,
   rmem_max: 212992,
   wmem_default: 212992,

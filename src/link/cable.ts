@@ -138,6 +138,11 @@ export class CableEnd implements Link {
     return this.peer.isClosed;
   }
 
+  /** Frames that this end has sent and that wait for the line. */
+  get queued(): number {
+    return this.pipe.queued;
+  }
+
   /** Whether the other end can be reached. */
   get carrier(): boolean {
     const { peer } = this;

@@ -91,6 +91,11 @@ export class Pipe {
     return this.waiting.length + this.flight.length;
   }
 
+  /** Packets that wait for the line. */
+  get queued(): number {
+    return this.waiting.length;
+  }
+
   /** Whether a packet must wait outside; `sink.room()` follows a true. */
   full(): boolean {
     if (this.room() > 0) return false;

@@ -1,5 +1,5 @@
 import { errnoName, strerror } from '../base/errno.ts';
-import { SOL_TCP, TCP_INFO } from '../socket/constants.ts';
+import { SOL_TCP, TCP_CC_INFO, TCP_INFO } from '../socket/constants.ts';
 import type { OptionValue } from '../socket/options.ts';
 import { out } from '../socket/sockaddr.ts';
 import type { CallContext, Prepared } from './call-support.ts';
@@ -96,27 +96,32 @@ export class CallRunner {
   /** tcpi_* of the connection that is looked at, counters (house), and the constants of the socket calls. */
   lookup(name: string): CodeValue | undefined {
     if (name.startsWith('tcpi_')) {
-      const value = this.tcpInfo()[name.slice(5)];
+      const value = this.info(TCP_INFO)[name.slice(5)];
       if (value === undefined) throw new ScriptValueError(`TCP_INFO has no ${name}`);
+      return value;
+    }
+    if (name.startsWith('bbr_')) {
+      const value = this.info(TCP_CC_INFO)[name.slice(4)];
+      if (value === undefined) throw new ScriptValueError(`TCP_CC_INFO has no ${name}`);
       return value;
     }
     return (this.house ? this.subject.counter(name) : undefined) ?? constantOf(name);
   }
 
-  /** TCP_INFO of the connection that is looked at. */
-  private tcpInfo(): Record<string, CodeValue> {
+  /** TCP_INFO or TCP_CC_INFO of the connection that is looked at. */
+  private info(option: number): Record<string, CodeValue> {
     const fd = this.flows.fdForCode;
     if (fd === null) throw new ScriptValueError('no socket to use for code');
     const info = out<OptionValue>();
     const live = this.context.fds.find(fd);
-    const result = live < 0 ? live : this.subject.sys.getsockopt(live, SOL_TCP, TCP_INFO, info);
+    const result = live < 0 ? live : this.subject.sys.getsockopt(live, SOL_TCP, option, info);
     if (result < 0) throw new ScriptValueError(`can't find getsockopt to get TCP info: ${errnoName(result)}`);
     return info.value as unknown as Record<string, CodeValue>;
   }
 
   /** Fails where packetdrill has no TCP_INFO to give to the code. */
   checkCode(): void {
-    if (!this.house) this.tcpInfo();
+    if (!this.house) this.info(TCP_INFO);
   }
 
   /** The house's own calls, which only look. */

@@ -3,6 +3,7 @@
  * table is an error, never ignored; so is one that fails, unless `||` follows.
  * @module
  */
+import { DEFAULT_SYSCTL } from '../core/sysctl.ts';
 import type { RouteMetrics } from '../net/route-table.ts';
 import type { Settings } from './settings.ts';
 import { CommandError, type Pipeline, parseShell } from './shell.ts';
@@ -244,7 +245,7 @@ function ip(args: readonly string[], _input: string, { machine }: Shell): Outcom
   return OK;
 }
 
-/** Queueing disciplines: `fq` paces nothing here, a `pfifo` without room drops everything. */
+/** Queueing disciplines: `fq` paces connections that are made from now on, a `pfifo` without room drops everything. */
 function tc(args: readonly string[], _input: string, { machine }: Shell): Outcome {
   const [object, action, dev, , root, ...qdisc] = args;
   if (object !== 'qdisc' || dev !== 'dev' || root !== 'root')
@@ -255,6 +256,10 @@ function tc(args: readonly string[], _input: string, { machine }: Shell): Outcom
     throw new CommandError(`unknown command 'tc ${args.join(' ')}'`);
   if (!removes && kind !== 'fq' && kind !== 'pfifo' && kind !== 'pfifo limit 0' && kind !== 'noqueue')
     throw new CommandError(`no queueing discipline '${kind}' here`);
+  machine.settings.set(
+    'net.core.default_qdisc',
+    removes ? DEFAULT_SYSCTL.default_qdisc : (qdisc[0] as string),
+  );
   machine.dropAll(!removes && kind === 'pfifo limit 0');
   return OK;
 }

@@ -1,4 +1,5 @@
 import { Rng } from '../base/rng.ts';
+import { drawCongestion } from './draw-congestion.ts';
 import { drawIncidents } from './draw-incidents.ts';
 import { drawNetwork } from './draw-network.ts';
 import { drawTraffic } from './draw-traffic.ts';
@@ -14,5 +15,5 @@ export function drawPlan(seed: number): WorldPlan {
   const network = drawNetwork(rng.fork(), calm);
   const traffic = drawTraffic(rng.fork(), network, calm);
   const incidents = drawIncidents(rng.fork(), network, calm);
-  return { seed, calm, network, ...traffic, incidents };
+  return { seed, calm, network: drawCongestion(rng.fork(), network), ...traffic, incidents };
 }

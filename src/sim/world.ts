@@ -68,6 +68,8 @@ export interface ConnectOptions extends Faults {
 export interface Connection {
   /** How often which fault happened. */
   readonly counters: { readonly there: FaultCounters; readonly back: FaultCounters };
+  /** Frames that wait for the line now. */
+  readonly queued: { readonly there: number; readonly back: number };
   /** Changes the faults, and delay, jitter, rate and queue limit, for the frames to come. */
   configure(options: { there?: Faults; back?: Faults }): void;
   /** Pulls the cable: both ends lose carrier and what is on the wire. */
@@ -289,6 +291,10 @@ class WorldCable implements Connection {
     const { up, down } = this.near.counters;
     const [a, b] = this.ends;
     return { there: { ...up, mark: up.mark + a.marked }, back: { ...down, mark: down.mark + b.marked } };
+  }
+
+  get queued(): { there: number; back: number } {
+    return { there: this.ends[0].queued, back: this.ends[1].queued };
   }
 
   configure({ there, back }: { there?: Faults; back?: Faults }): void {

@@ -39,6 +39,7 @@ export const SO_ERROR = 4;
 export const SO_BROADCAST = 6;
 /** Datagram sockets only. */
 export const SO_BINDTODEVICE = 25;
+export const SO_MAX_PACING_RATE = 47;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
@@ -70,6 +71,7 @@ export const TCP_CONGESTION = 13;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
 export const TCP_NOTSENT_LOWAT = 25;
+export const TCP_CC_INFO = 26;
 export const TCP_FASTOPEN_CONNECT = 30;
 export const TCP_FASTOPEN_KEY = 33;
 export const TCP_FASTOPEN_NO_COOKIE = 34;

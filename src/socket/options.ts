@@ -1,4 +1,5 @@
 import { EDOM, EINVAL, ENODEV, ENOENT, ENOPROTOOPT, ENOTCONN, EOPNOTSUPP } from '../base/errno.ts';
+import type { ModelInfo } from '../tcp/congestion/congestion.ts';
 import { CONGESTION_CONTROLS } from '../tcp/congestion/registry.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpInfo } from '../transport/tcp-layer.ts';
@@ -38,7 +39,8 @@ export type OptionValue =
   | Timeval
   | TcpInfo
   | IpMembership
-  | Ipv6Membership;
+  | Ipv6Membership
+  | Partial<ModelInfo>;
 
 /** One socket option. `get` and `set` return -errno as an Errno, since a value may be negative. */
 export interface Option<S extends Socket> {
@@ -176,6 +178,18 @@ const BIND_TO_DEVICE: Option<Socket> = {
   },
 };
 
+/** Bytes a second; the largest int without a sign is no limit. Of streams alone: datagrams are not paced. */
+const MAX_PACING_RATE: Option<Socket> = {
+  get: socket =>
+    socket instanceof TcpSocket ? Math.min(socket.settings.maxPacingRate, UINT_MAX) : new Errno(ENOPROTOOPT),
+  setOther: (socket, value) => {
+    if (!(socket instanceof TcpSocket)) return -ENOPROTOOPT;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value)) return -EINVAL;
+    const rate = value < 0 || value === UINT_MAX ? Number.POSITIVE_INFINITY : value;
+    return tcpChange(socket, { maxPacingRate: rate });
+  },
+};
+
 /** Of every socket. */
 const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
   [C.SO_REUSEADDR, flag('reuseAddress')],
@@ -194,6 +208,7 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   [C.SO_SNDBUFFORCE, { set: buffer('sndBuf', true) }],
   [C.SO_RCVBUFFORCE, { set: buffer('rcvBuf', true) }],
   [C.SO_RCVTIMEO, timeout('rcvTimeoutUs')],
+  [C.SO_MAX_PACING_RATE, MAX_PACING_RATE],
   [C.SO_SNDTIMEO, timeout('sndTimeoutUs')],
   [
     C.SO_LINGER,
@@ -412,6 +427,8 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
     },
   ],
   [C.TCP_INFO, { get: socket => socket.info() }],
+  // Empty for a congestion control that has nothing to tell, as in Linux.
+  [C.TCP_CC_INFO, { get: socket => socket.endpoint?.modelInfo() ?? {} }],
 ]);
 
 /** Linux keeps TCP_DEFER_ACCEPT as SYN-ACK retransmissions: the seconds after which one of them falls. */

@@ -36,6 +36,8 @@ export interface SocketRow {
     readonly retransmits: number;
   } | null;
   readonly congestion: string;
+  /** TCP_CC_INFO, when the congestion control goes by a model of the path; null when it does not. */
+  readonly model: { readonly [name: string]: number } | null;
   /** TCP_INFO. */
   readonly info: { readonly [name: string]: number } | null;
 }
@@ -94,6 +96,7 @@ function listenerRow(ip: IpLayer, listener: TcpListenerEndpoint): SocketRow {
     peer: noPeer(listener.binding),
     timer: null,
     congestion: listener.settings.congestion,
+    model: null,
     info: null,
   };
 }
@@ -115,13 +118,22 @@ function endpointRow(ip: IpLayer, endpoint: TcpEndpoint): SocketRow {
             retransmits: timer.name === 'on' ? connection.retransmits : connection.probesOut,
           },
     congestion: connection.congestion.name,
+    model: modelOf(endpoint),
     info: { ...tcpInfo(connection) },
   };
 }
 
+function modelOf(endpoint: TcpEndpoint): SocketRow['model'] {
+  const info = endpoint.modelInfo();
+  return info === null ? null : { ...info };
+}
+
+/** Of what is no connection yet, or no more. */
+const NO_CONTROL = { congestion: '', model: null, info: null } as const;
+
 function timeWaitRow(ip: IpLayer, entry: TimeWait, nowUs: number): SocketRow {
   const timer = { name: 'timewait', leftUs: Math.max(entry.dueUs - nowUs, 0), retransmits: 0 } as const;
-  return { ...names(ip, entry), state: 'TIME_WAIT', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
+  return { ...names(ip, entry), state: 'TIME_WAIT', recvQ: 0, sendQ: 0, timer, ...NO_CONTROL };
 }
 
 function requestRow(ip: IpLayer, request: SynRequest, nowUs: number): SocketRow {
@@ -130,7 +142,7 @@ function requestRow(ip: IpLayer, request: SynRequest, nowUs: number): SocketRow 
     leftUs: Math.max(request.dueUs - nowUs, 0),
     retransmits: request.retransmits,
   } as const;
-  return { ...names(ip, request), state: 'SYN_RCVD', recvQ: 0, sendQ: 0, timer, congestion: '', info: null };
+  return { ...names(ip, request), state: 'SYN_RCVD', recvQ: 0, sendQ: 0, timer, ...NO_CONTROL };
 }
 
 function names(ip: IpLayer, flow: FiveTuple): { local: string; peer: string } {

@@ -305,10 +305,12 @@ function releaseAcked(tcb: Tcb, ack: Seq): void {
   tcb.sendQueue.releaseIfEmpty();
 }
 
-/** The window shrinks while a loss or a mark demands it; otherwise it grows by what arrived. */
+/** The window shrinks while a loss or a mark demands it, otherwise it grows by what arrived; or a model sets it. */
 function controlWindow(tcb: Tcb, outcome: AckOutcome): void {
   const { delivered } = outcome;
-  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR')
+  const { model } = tcb.congestion;
+  if (model !== null) model.onSample(tcb, outcome.rate);
+  else if (tcb.caState === 'Recovery' || tcb.caState === 'CWR')
     reduceWindow(tcb, delivered, tcb.lost - outcome.priorLost, outcome.advanced);
   else if (mayGrow(tcb, outcome)) tcb.congestion.onAck(tcb, delivered);
 }

@@ -13,6 +13,7 @@ import { updateMss } from './mss.ts';
 import { limitMtuSearch } from './mtu-probe.ts';
 import { sendSyn } from './open.ts';
 import { flush, pushPending } from './output.ts';
+import { limitPacingRate, startCongestionControl } from './pacing.ts';
 import { markLostWithoutCongestion } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { checkSpace, hasRoom, isWritable } from './send-space.ts';
@@ -285,9 +286,10 @@ export class TcpConnection extends Tcb {
     if (settings.rcvBuf !== before.rcvBuf) this.rcvBuf = settings.rcvBuf;
     if (settings.congestion !== before.congestion) {
       this.congestion = createCongestionControl(settings.congestion) ?? this.congestion;
-      this.congestion.onStart(this);
+      startCongestionControl(this);
     }
     if (settings.maxSeg !== before.maxSeg) updateMss(this);
+    if (settings.maxPacingRate !== before.maxPacingRate) limitPacingRate(this);
     this.windowClamp = settings.windowClamp;
     if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
       this.applyKeepAlive();

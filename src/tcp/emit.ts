@@ -8,6 +8,7 @@ import { tcpOptionsLength } from '../wire/tcp-options.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
 import type { FastOpenCookie } from './fast-open.ts';
+import { noteDeparture } from './pacing.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { advertiseWindow } from './window.ts';
@@ -112,6 +113,7 @@ function noteData(tcb: Tcb, length: number, mss: number): void {
   tcb.dataSegsOut += Math.ceil(length / mss);
   tcb.bytesSent += length;
   tcb.lastSentUs = nowUs;
+  noteDeparture(tcb, length);
   // A reply within the delayed-ACK time: from now on our data will carry the ACKs.
   if (nowUs - tcb.lastReceivedUs < tcb.atoUs) tcb.pingPong = true;
 }

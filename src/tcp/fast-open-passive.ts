@@ -9,6 +9,7 @@ import { ACK, RST, SYN } from '../wire/tcp.ts';
 import { elapsedSinceEcho, mayAnswerInvalid } from './ack.ts';
 import { emitSyn, sendAck } from './emit.ts';
 import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
+import { startCongestionControl } from './pacing.ts';
 import { enterLoss } from './recovery.ts';
 import { traceRetransmit } from './retransmit.ts';
 import { updateRtt } from './rtt.ts';
@@ -42,7 +43,7 @@ export function beginChild(
   tcb.rcvSpaceSeq = tcb.rcvNxt;
   tcb.rcvSpaceUs = tcb.nowUs;
   tcb.rtoUs = RTO_FALLBACK_US;
-  tcb.congestion.onStart(tcb);
+  startCongestionControl(tcb);
   expandSendBuffer(tcb);
   fastOpen.synDataAcked = takeSynText(tcb, syn);
   if (fastOpen.synDataAcked) tcb.dataSegsIn = 1;

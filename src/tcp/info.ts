@@ -4,6 +4,7 @@ import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoUs } fro
 import { TcpConnection } from './connection.ts';
 import type { TcpContext } from './context.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
+import { pacingRate } from './pacing.ts';
 import { deliveryRate } from './rate-sample.ts';
 import type { TcpSettings } from './settings.ts';
 import { linuxState } from './state.ts';
@@ -18,7 +19,6 @@ import {
   TIMER_RETRANSMIT,
   timerDue,
 } from './timers.ts';
-import { pacingRate } from './tso.ts';
 
 /**
  * TCP_INFO: Linux's struct tcp_info by its field names without their prefix; times in microseconds, or milliseconds
@@ -73,8 +73,12 @@ export interface TcpInfo {
   /** Bytes a second that the path has delivered lately, and whether the user was the limit then. */
   delivery_rate: number;
   delivery_rate_app_limited: number;
-  /** Bytes a second at which data is meant to leave; 2^64 (as near as a number comes) while there is no limit. */
+  /**
+   * Bytes a second at which data is meant to leave, and SO_MAX_PACING_RATE; 2^64 (as near as a number comes) while there
+   * is no limit.
+   */
   pacing_rate: number;
+  max_pacing_rate: number;
   /** Microseconds for which there was something to send; of these, for which only the peer's window or a full send
    * buffer held it back. */
   busy_time: number;
@@ -179,6 +183,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     delivery_rate: deliveryRate(tcb),
     delivery_rate_app_limited: Number(tcb.rateAppLimited),
     pacing_rate: Math.min(Math.floor(pacingRate(tcb)), NO_LIMIT),
+    max_pacing_rate: Math.min(tcb.maxPacingRate, NO_LIMIT),
     busy_time: rwndLimitedUs + sndbufLimitedUs + chronoUs(tcb, CHRONO_BUSY),
     rwnd_limited: rwndLimitedUs,
     sndbuf_limited: sndbufLimitedUs,

@@ -23,6 +23,7 @@ import { TX_SYN } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { beginMtuSearch } from './mtu-probe.ts';
 import { flush } from './output.ts';
+import { startCongestionControl } from './pacing.ts';
 import { owesAckNow, receiveFin, receiveOld, receiveText, setDsack } from './receive.ts';
 import type { Segment } from './segment.ts';
 import { checkSpace, expandSendBuffer } from './send-space.ts';
@@ -236,7 +237,7 @@ function beginTransfer(tcb: Tcb): void {
   tcb.retransmitStampUs = 0;
   tcb.undoStampUs = 0;
   startSending(tcb);
-  tcb.congestion.onStart(tcb);
+  startCongestionControl(tcb);
 }
 
 /** What a lost SYN or SYN-ACK says of the path before anything else is known of it. */

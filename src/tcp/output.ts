@@ -12,6 +12,7 @@ import { emitData } from './emit.ts';
 import { TX_EOR, TX_FIN, TX_PUSH, TX_SKB_END, type TxSegment } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { NO_PROBE, nextProbe, probeWasSent, WAIT_FOR_PROBE } from './mtu-probe.ts';
+import { mustWait } from './pacing.ts';
 import { beginRateSending, tagSegment } from './rate-sample.ts';
 import { retransmitLost } from './retransmit.ts';
 import { checkSpace } from './send-space.ts';
@@ -87,6 +88,7 @@ function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
   let sent = false;
   let limitedBy: Limit = 'none';
   while (tcb.writeQueue.length > 0 || (tcb.finQueued && !tcb.finSent)) {
+    if (mustWait(tcb)) break;
     const quota = Math.min(congestionQuota(tcb) || (amount === 'probe' ? 1 : 0), most);
     if (quota === 0) break;
     const head = tcb.writeQueue.at(0);
@@ -230,7 +232,7 @@ function noteUsage(tcb: Tcb, sent: boolean, deferred: boolean): void {
 
 /** RFC 5681 section 4.1: after a silence longer than the time-out the window falls back towards the initial one. */
 export function restartAfterIdle(tcb: Tcb): void {
-  if (tcb.flight.packetsOut > 0) return;
+  if (tcb.flight.packetsOut > 0 || tcb.congestion.model !== null) return;
   const idleUs = tcb.nowUs - tcb.lastSentUs;
   if (tcb.lastSentUs === 0 || idleUs <= tcb.rtoUs) return;
   const { sysctl } = tcb.context.host;

@@ -2,6 +2,7 @@
  * Proportional rate reduction: RFC 6937 with the choice of bound of its successor (draft-ietf-tcpm-prr-rfc6937bis).
  * @module
  */
+import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { queueCwr } from './ecn.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -15,6 +16,11 @@ export function beginReduction(tcb: Tcb): void {
   tcb.prrOut = 0;
   tcb.ssthresh = tcb.congestion.onLoss(tcb);
   queueCwr(tcb);
+}
+
+/** The reduction is over. */
+export function endReduction(tcb: Tcb): void {
+  if (tcb.congestion.model === null && tcb.ssthresh < SSTHRESH_INFINITE) tcb.cwnd = tcb.ssthresh;
 }
 
 /**

@@ -14,12 +14,11 @@
 import { seqDiff, seqGe, seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
-import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { queueCwr } from './ecn.ts';
 import { TX_FIN, TX_SACKED, type TxSegment } from './flight.ts';
 import { countDuplicate, limitDuplicates, markHeadLost, markLost } from './lost-marks.ts';
 import { probeWasLost } from './mtu-probe.ts';
-import { beginReduction, reduceWindow } from './prr.ts';
+import { beginReduction, endReduction, reduceWindow } from './prr.ts';
 import { detectLosses, markLostByTime, timeLeftUs } from './rack.ts';
 import type { CaState, Tcb } from './tcb.ts';
 import { hastenRetransmit } from './transmit-timer.ts';
@@ -143,7 +142,7 @@ function testTimeout(tcb: Tcb, outcome: AckOutcome): void {
 function leaveRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
   if (!tcb.sack) tcb.flight.sackedOut = 0;
   if (!undoAtEnd(tcb, outcome)) return false;
-  if (tcb.ssthresh < SSTHRESH_INFINITE && tcb.undoable) tcb.cwnd = tcb.ssthresh;
+  if (tcb.undoable) endReduction(tcb);
   return true;
 }
 
@@ -155,7 +154,7 @@ function tryOpen(tcb: Tcb, ece: boolean): void {
 }
 
 function leaveCwr(tcb: Tcb): void {
-  if (tcb.ssthresh < SSTHRESH_INFINITE) tcb.cwnd = tcb.ssthresh;
+  endReduction(tcb);
   setCaState(tcb, 'Open');
 }
 
@@ -176,7 +175,7 @@ export function onReorderTimeout(tcb: Tcb): void {
   detectLosses(tcb);
   if (flight.inFlight === inFlight || tcb.caState === 'Recovery') return;
   enterRecovery(tcb, false);
-  reduceWindow(tcb, 1, tcb.lost - lost, false);
+  if (tcb.congestion.model === null) reduceWindow(tcb, 1, tcb.lost - lost, false);
 }
 
 // --- into CWR, Recovery and Loss -------------------------------------------------------------------------------

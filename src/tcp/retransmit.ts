@@ -19,6 +19,7 @@ import {
   type TxSegment,
 } from './flight.ts';
 import { forgetProbe } from './mtu-probe.ts';
+import { mustWait } from './pacing.ts';
 import { tagSegment } from './rate-sample.ts';
 import type { Tcb } from './tcb.ts';
 import { isTimerSet, TIMER_REORDER } from './timers.ts';
@@ -33,7 +34,7 @@ export function retransmitLost(tcb: Tcb): void {
   let headSent = false;
   for (let index = 0; index < flight.packetsOut; index++) {
     const room = tcb.cwnd - flight.inFlight;
-    if (flight.lostOut <= flight.retransOut || room <= 0) break;
+    if (flight.lostOut <= flight.retransOut || room <= 0 || mustWait(tcb)) break;
     const segment = flight.at(index) as TxSegment;
     if ((segment.marks & (TX_LOST | TX_RETRANS | TX_SACKED)) !== TX_LOST) continue;
     const loss = tcb.caState === 'Loss';

@@ -41,13 +41,14 @@ export function checkSpace(tcb: Tcb): void {
   tcb.output.ready(POLLOUT);
 }
 
-/** Twice what the congestion window takes, each segment counted with its overhead (Linux's tcp_sndbuf_expand). */
+/** Twice (or what a model wants) of what the window takes, with the overhead of each segment (tcp_sndbuf_expand). */
 export function expandSendBuffer(tcb: Tcb): void {
   const { sysctl } = tcb.context.host;
   if (tcb.settings.sndBufLocked) return;
   const perSegment = Math.max(tcb.peerMss, tcb.mss) + HEADER_SPACE + SHARED_INFO_SIZE;
   const segments = Math.max(sysctl.ethertype_init_cwnd, tcb.cwnd, tcb.reordering + 1);
-  const wanted = 2 * segments * (powerOfTwo(perSegment) + SKB_SIZE);
+  const windows = tcb.congestion.model?.sndbufExpand ?? 2;
+  const wanted = windows * segments * (powerOfTwo(perSegment) + SKB_SIZE);
   if (wanted > tcb.sndBuf) tcb.sndBuf = Math.min(wanted, sysctl.tcp_wmem[2]);
 }
 

@@ -20,6 +20,8 @@ export interface TcpSettings {
   readonly userTimeoutUs: number;
   /** TCP_MAXSEG; 0 leaves it to the MTU. */
   readonly maxSeg: number;
+  /** SO_MAX_PACING_RATE in bytes a second; Infinity leaves it to TCP. */
+  readonly maxPacingRate: number;
   /** TCP_LINGER2: time in FIN_WAIT_2 after close; negative: none at all. */
   readonly linger2Us: number;
   /** TCP_DEFER_ACCEPT; 0 is off. */
@@ -72,6 +74,7 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     synCount: sysctl.tcp_syn_retries,
     userTimeoutUs: 0,
     maxSeg: 0,
+    maxPacingRate: Number.POSITIVE_INFINITY,
     linger2Us: sysctl.tcp_fin_timeout * 1e6,
     deferAcceptUs: 0,
     fastOpenQueue: 0,

@@ -8,7 +8,7 @@ import type { AckOutcome } from './ack-outcome.ts';
 import { keepOpen } from './ca-state.ts';
 import { TX_SKB_END } from './flight.ts';
 import { sendNewForProbe } from './output.ts';
-import { beginReduction } from './prr.ts';
+import { beginReduction, endReduction } from './prr.ts';
 import { retransmit } from './retransmit.ts';
 import type { Tcb } from './tcb.ts';
 import { restartRetransmit, resumeRetransmit } from './transmit-timer.ts';
@@ -51,7 +51,7 @@ export function processProbeAck(tcb: Tcb, outcome: AckOutcome): void {
     tcb.probeOut = 'none';
   } else if (seqGt(ack, tcb.probeSeq)) {
     beginReduction(tcb);
-    tcb.cwnd = tcb.ssthresh;
+    endReduction(tcb);
     keepOpen(tcb);
     tcb.context.host.mib.TcpExt.TCPLossProbeRecovery++;
   } else if (!outcome.advanced && !outcome.hasNews && !outcome.sacked) {

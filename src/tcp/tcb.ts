@@ -11,6 +11,7 @@ import { createCongestionControl } from './congestion/registry.ts';
 import type { TcpContext } from './context.ts';
 import type { FastOpen } from './fast-open.ts';
 import { Flight } from './flight.ts';
+import { isPacedFromStart } from './pacing.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { OutSegment } from './segment.ts';
 import { nagleOf, type TcpSettings } from './settings.ts';
@@ -222,6 +223,9 @@ export abstract class Tcb implements Timer, CongestionState {
   cwndUsageSeq: Seq = 0;
   /** Segments leave one after another at a rate, not in bursts. */
   paced = false;
+  /** The earliest time for the next one, in microseconds with a fraction; and a model's rate (pacing.ts). */
+  nextSendUs = 0;
+  pacingRate = Number.POSITIVE_INFINITY;
   /** When data was last sent; and when anything was, modulo 2^32. */
   lastSentUs = 0;
   lastEmitStamp = 0;
@@ -323,8 +327,14 @@ export abstract class Tcb implements Timer, CongestionState {
     this.congestion = createCongestionControl(settings.congestion) ?? new Cubic();
     this.cwnd = sysctl.ethertype_init_cwnd;
     this.reordering = sysctl.tcp_reordering;
+    this.paced = isPacedFromStart(this);
     this.sndBuf = settings.sndBuf;
     this.rcvBuf = settings.rcvBuf;
+  }
+
+  /** SO_MAX_PACING_RATE, in bytes a second; Infinity for none. */
+  get maxPacingRate(): number {
+    return this.settings.maxPacingRate;
   }
 
   get nowUs(): number {

@@ -28,6 +28,7 @@ import {
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
   TIMER_LOSS_PROBE,
+  TIMER_PACING,
   TIMER_PERSIST,
   TIMER_REORDER,
   TIMER_RETRANSMIT,
@@ -45,6 +46,7 @@ const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
   [TIMER_FIN_WAIT_2]: tcb => endConnection(tcb, 'timeout', 0),
   [TIMER_LOSS_PROBE]: sendLossProbe,
   [TIMER_REORDER]: reorderTimeout,
+  [TIMER_PACING]: flush,
 };
 
 /** Fires every timer of the connection that is due. */

@@ -21,6 +21,8 @@ export const TIMER_FIN_WAIT_2 = 4;
 export const TIMER_LOSS_PROBE = 5;
 /** RFC 8985 section 6.2: what may only be late is taken for lost. */
 export const TIMER_REORDER = 6;
+/** The time for the next segment has come (pacing.ts). */
+export const TIMER_PACING = 7;
 
 /** Names for the trace and for ss, by number. */
 export const TIMER_NAMES = [
@@ -31,15 +33,16 @@ export const TIMER_NAMES = [
   'fin-wait-2',
   'loss-probe',
   'reorder',
+  'pacing',
 ] as const;
 /** One of the TIMER_* numbers. */
-export type TimerKind = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+export type TimerKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 const OFF = Number.POSITIVE_INFINITY;
 
 /** The deadlines of a fresh connection: no timer is set. */
 export function newDeadlines(): number[] {
-  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF];
+  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF];
 }
 
 /** Sets a timer, or moves it, to `dueUs`. */

@@ -8,6 +8,7 @@
  */
 
 import { TX_SYN } from './flight.ts';
+import { pacingDelayUs } from './pacing.ts';
 import { probeWaitUs, rtoMinUs } from './rtt.ts';
 import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import {
@@ -26,7 +27,7 @@ const LOSS_PROBES = 3;
 /** RFC 6298 section 5.1: the time-out counts from now. Stops every one of the three when nothing is in flight. */
 export function restartRetransmit(tcb: Tcb): void {
   if (tcb.flight.packetsOut === 0) stopTransmitTimer(tcb);
-  else setRetransmit(tcb, tcb.nowUs + tcb.rtoUs);
+  else setRetransmit(tcb, tcb.nowUs + tcb.rtoUs + pacingDelayUs(tcb));
 }
 
 /** The time-out counts from the last sending of the oldest segment, as if another timer had never taken its place. */
@@ -95,7 +96,7 @@ function scheduleProbe(tcb: Tcb, rtoDueUs: number): boolean {
   if (!mayProbe(tcb)) return false;
   const { nowUs, srttUs } = tcb;
   const slackUs = tcb.flight.packetsOut === 1 ? rtoMinUs(tcb) : timeoutMinUs(tcb);
-  const dueUs = nowUs + (srttUs === 0 ? RTO_INITIAL_US : 2 * srttUs + slackUs);
+  const dueUs = nowUs + (srttUs === 0 ? RTO_INITIAL_US : 2 * srttUs + slackUs) + pacingDelayUs(tcb);
   setTransmitTimer(tcb, TIMER_LOSS_PROBE, rtoDueUs > nowUs ? Math.min(dueUs, rtoDueUs) : dueUs);
   return true;
 }

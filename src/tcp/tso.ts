@@ -5,6 +5,7 @@
  */
 import { seqDiff } from '../base/seq.ts';
 import { boundToHalfWindow } from './mss.ts';
+import { pacingRate } from './pacing.ts';
 import type { Tcb } from './tcb.ts';
 import { HEADER_SPACE } from './write-queue.ts';
 
@@ -32,14 +33,9 @@ export function tsoSegments(tcb: Tcb): number {
   let bytes = pacingRate(tcb) / PACING_SHARE;
   const steps = tcb.minRttUs >> sysctl.tcp_tso_rtt_log;
   if (tcb.minRttUs > 0 && steps < RTT_STEPS_MAX) bytes += GSO_MAX_SIZE >> steps;
-  return Math.max(Math.floor(Math.min(bytes, GSO_MAX_SIZE) / tcb.mss), sysctl.tcp_min_tso_segs);
-}
-
-/** Twice what the window allows in a round trip in slow start, else six fifths: bytes a second. */
-export function pacingRate({ srttUs, cwnd, ssthresh, mss, flight, context }: Tcb): number {
-  const { tcp_pacing_ss_ratio, tcp_pacing_ca_ratio } = context.host.sysctl;
-  const ratio = cwnd < ssthresh / 2 ? tcp_pacing_ss_ratio : tcp_pacing_ca_ratio;
-  return (mss * Math.max(cwnd, flight.packetsOut) * ratio * 1e4) / srttUs;
+  const { model } = tcb.congestion;
+  const least = model === null ? sysctl.tcp_min_tso_segs : model.minTsoSegments(tcb);
+  return Math.max(Math.floor(Math.min(bytes, GSO_MAX_SIZE) / tcb.mss), least);
 }
 
 /** Why a super-segment waits for more room. */

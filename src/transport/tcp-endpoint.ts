@@ -2,6 +2,7 @@ import { EMSGSIZE } from '../base/errno.ts';
 import { type Seq, seqGe, seqLe } from '../base/seq.ts';
 import type { IcmpError, IpSendOptions, Route } from '../core/network.ts';
 import type { ReadyListener } from '../core/readiness.ts';
+import type { ModelInfo } from '../tcp/congestion/congestion.ts';
 import { TcpConnection } from '../tcp/connection.ts';
 import type { FastOpenDestination } from '../tcp/fast-open.ts';
 import { deferOpen, openFast } from '../tcp/fast-open-active.ts';
@@ -231,6 +232,12 @@ export class TcpEndpoint implements Flow, TcpOutput {
   get drained(): boolean {
     const { connection } = this;
     return this.over || connection.finAcked;
+  }
+
+  /** TCP_CC_INFO; null when the congestion control has nothing to tell. */
+  modelInfo(): ModelInfo | null {
+    const { connection } = this;
+    return connection.congestion.model?.info(connection) ?? null;
   }
 
   /** TCP_INFO. */

@@ -21,6 +21,8 @@ export interface SocketRow {
   readonly timer: SocketTimer | null;
   /** The name of the congestion control; '' when there is none any more (TIME_WAIT). */
   readonly congestion: string;
+  /** Linux's struct tcp_bbr_info, names without the prefix; null or absent when there is none. */
+  readonly model?: { readonly [name: string]: number } | null;
   /** Linux's struct tcp_info, names without the prefix, its units (µs, bytes, segments); null when there is none. */
   readonly info: { readonly [name: string]: number | string | boolean } | null;
 }
@@ -133,12 +135,16 @@ const BEFORE_SEND = [
   ['data_segs_out', 'data_segs_out'],
   ['data_segs_in', 'data_segs_in'],
 ] as const;
-const AFTER_SEND = [
+const LAST = [
   ['last_data_sent', 'lastsnd'],
   ['last_data_recv', 'lastrcv'],
   ['last_ack_recv', 'lastack'],
+] as const;
+const DELIVERED = [
   ['delivered', 'delivered'],
   ['delivered_ce', 'delivered_ce'],
+] as const;
+const AFTER_SEND = [
   ['unacked', 'unacked'],
   ['retrans', 'retrans'],
   ['lost', 'lost'],
@@ -157,6 +163,8 @@ const AFTER_SEND = [
 const IN_MS: ReadonlySet<string> = new Set(['ato', 'rcv_rtt', 'min_rtt']);
 /** Linux's TCP_INFINITE_SSTHRESH, which is not worth showing. */
 const INFINITE_SSTHRESH = 0x7fffffff;
+/** A rate from which on there is no limit. */
+const UNLIMITED = 2 ** 64;
 
 function formatTcpInfo(row: SocketRow): string {
   const info = row.info;
@@ -175,11 +183,18 @@ function formatTcpInfo(row: SocketRow): string {
   if (number('backoff') > 0) parts.push(`backoff:${number('backoff')}`);
   if (number('rtt') > 0) parts.push(`rtt:${inMs(number('rtt'))}/${inMs(number('rttvar'))}`);
   parts.push(...list(BEFORE_SEND, info));
+  if (row.model) parts.push(formatModel(row.congestion, row.model));
   const rate = sendRate(number('snd_cwnd'), number('snd_mss'), number('rtt'));
   if (rate > 0) parts.push(`send ${Math.round(rate)}bps`);
+  parts.push(...list(LAST, info));
   for (const name of ['pacing_rate', 'delivery_rate']) {
-    if (number(name) > 0) parts.push(`${name} ${number(name) * 8}bps`);
+    const max =
+      name === 'pacing_rate' && number('max_pacing_rate') < UNLIMITED ? number('max_pacing_rate') : 0;
+    const limit = max > 0 ? `/${max * 8}bps` : '';
+    if (number(name) > 0 && number(name) < UNLIMITED) parts.push(`${name} ${number(name) * 8}bps${limit}`);
   }
+  parts.push(...list(DELIVERED, info));
+  if (number('delivery_rate_app_limited') > 0) parts.push('app_limited');
   parts.push(...list(AFTER_SEND, info));
   return parts.join(' ');
 }
@@ -203,6 +218,14 @@ function list(
     parts.push(`retrans:0/${info['total_retrans']}`);
   }
   return parts;
+}
+
+/** 'bbr:(bw:95000000bps,mrtt:40.1,pacing_gain:1.25,cwnd_gain:2)' */
+function formatModel(name: string, model: { readonly [name: string]: number }): string {
+  const gain = (value = 0): string => String(Math.round((value / 256) * 1e5) / 1e5);
+  const { bw = 0, min_rtt = 0, pacing_gain, cwnd_gain } = model;
+  const gains = `pacing_gain:${gain(pacing_gain)},cwnd_gain:${gain(cwnd_gain)}`;
+  return `${name}:(bw:${bw * 8}bps,mrtt:${inMs(min_rtt)},${gains})`;
 }
 
 /** Bits a second that a window in every round trip makes. */

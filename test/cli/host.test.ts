@@ -83,7 +83,16 @@ describe('numbers for people', () => {
 });
 
 describe('which sockets ss lists', () => {
-  const row = { recvQ: 0, sendQ: 0, local: 'a:1', peer: 'b:2', timer: null, congestion: '', info: null };
+  const row = {
+    recvQ: 0,
+    sendQ: 0,
+    local: 'a:1',
+    peer: 'b:2',
+    timer: null,
+    congestion: '',
+    model: null,
+    info: null,
+  };
   const states = ['LISTEN', 'ESTABLISHED', 'TIME_WAIT', 'SYN_RCVD', 'CLOSE_WAIT'];
   const sockets = {
     tcp: states.map(state => ({ ...row, state })),

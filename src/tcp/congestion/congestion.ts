@@ -1,6 +1,7 @@
 import type { Seq } from '../../base/seq.ts';
 import type { Mib } from '../../core/mib.ts';
 import type { Sysctl } from '../../core/sysctl.ts';
+import type { RateSample } from '../rate-sample.ts';
 
 /**
  * What a congestion control may know of its connection, and the figures it steers. Windows are in segments, as in
@@ -35,6 +36,8 @@ export interface CongestionState {
 export interface CongestionControl {
   /** As TCP_CONGESTION names it. */
   readonly name: string;
+  /** Itself when it goes by a model of the path; null when it goes by losses. */
+  readonly model: PathModel | null;
   /** The connection is established, or the user has just chosen this algorithm. */
   onStart(state: CongestionState): void;
   /** An acknowledgement gave a round-trip time: of the newest segment that it tells of, in microseconds. */
@@ -49,6 +52,54 @@ export interface CongestionControl {
   onTimeout(state: CongestionState): void;
   /** Data is about to be sent while nothing is in flight. */
   onRestart(state: CongestionState): void;
+}
+
+/** What an algorithm may know and steer besides that goes by a model of the path. */
+export interface PathState extends CongestionState {
+  /** Segments that are known to have arrived, and that were taken for lost, so far. */
+  readonly delivered: number;
+  readonly lost: number;
+  /** Not 0 while the user was the limit for what is in flight (rate-sample.ts). */
+  appLimited: number;
+  readonly caState: 'Open' | 'Disorder' | 'CWR' | 'Recovery' | 'Loss';
+  readonly flight: { readonly inFlight: number };
+  /** Bytes a second at which segments leave, and the most that the user allows. */
+  pacingRate: number;
+  readonly maxPacingRate: number;
+  /** The earliest time at which pacing lets the next segment leave. */
+  readonly nextSendUs: number;
+  readonly context: CongestionState['context'] & { readonly host: { random32(): number } };
+}
+
+/**
+ * An algorithm that sets the window and the pacing rate after each acknowledgement, whatever the state (Linux's
+ * cong_control): `onAck` is never called, and neither proportional rate reduction nor idling touches the window.
+ */
+export interface PathModel extends CongestionControl {
+  /** Of how many windows the send buffer holds the segments: losses must be kept beside what repairs them. */
+  readonly sndbufExpand: number;
+  onStart(state: PathState): void;
+  onLoss(state: PathState): number;
+  onUndo(state: PathState): number;
+  onTimeout(state: PathState): void;
+  onRestart(state: PathState): void;
+  /** An acknowledgement was processed: `state` is what it has made of the connection. */
+  onSample(state: PathState, sample: RateSample): void;
+  /** The least segments of a super-segment. */
+  minTsoSegments(state: PathState): number;
+  /** For TCP_CC_INFO. */
+  info(state: PathState): ModelInfo;
+}
+
+/** TCP_CC_INFO of BBR: Linux's struct tcp_bbr_info by its field names without their prefix. */
+export interface ModelInfo {
+  /** Bytes of payload a second. */
+  bw: number;
+  /** Microseconds. */
+  min_rtt: number;
+  /** In 1/256. */
+  pacing_gain: number;
+  cwnd_gain: number;
 }
 
 /** The smallest window that a loss leaves. */

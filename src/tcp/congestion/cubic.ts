@@ -34,6 +34,7 @@ const NONE = -1;
  */
 export class Cubic implements CongestionControl {
   readonly name = 'cubic';
+  readonly model = null;
   /** The window before the last reduction (W_max), less when it was below the one before; 0 before the first loss. */
   private wMax = 0;
   /** Acknowledged segments for one more in the window; when and for which window that was worked out. */

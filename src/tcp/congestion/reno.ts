@@ -12,6 +12,7 @@ import {
 /** Reno (RFC 5681): slow start, then one segment a round trip; half the window after a loss. */
 export class Reno implements CongestionControl {
   readonly name = 'reno';
+  readonly model = null;
 
   onStart(): void {}
 
