@@ -74,8 +74,8 @@ export interface TcpInfo {
   delivery_rate: number;
   delivery_rate_app_limited: number;
   /**
-   * Bytes a second at which data is meant to leave, and SO_MAX_PACING_RATE; 2^64 (as near as a number comes) while there
-   * is no limit.
+   * Bytes a second at which data is meant to leave, and SO_MAX_PACING_RATE; 2^64 (as near as a number comes) while
+   * there is no limit.
    */
   pacing_rate: number;
   max_pacing_rate: number;
