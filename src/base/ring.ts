@@ -71,7 +71,7 @@ export class Ring<T> {
 
   private grow(): void {
     const old = this.slots;
-    const size = Math.max(4, old.length * 2);
+    const size = Math.max(1, old.length * 2);
     const slots = new Array<T | undefined>(size);
     for (let i = 0; i < this.length; i++) slots[i] = old[(this.head + i) & (old.length - 1)];
     this.slots = slots;

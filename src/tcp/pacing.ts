@@ -66,5 +66,5 @@ export function pacingRate(tcb: Tcb): number {
 /** SO_MAX_PACING_RATE was set. */
 export function limitPacingRate(tcb: Tcb): void {
   if (tcb.maxPacingRate < Number.POSITIVE_INFINITY) tcb.paced = true;
-  tcb.pacingRate = Math.min(tcb.pacingRate, tcb.maxPacingRate);
+  tcb.pacingRate = tcb.pacingRate === 0 ? tcb.maxPacingRate : Math.min(tcb.pacingRate, tcb.maxPacingRate);
 }

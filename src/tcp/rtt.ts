@@ -3,6 +3,7 @@
  * deviation falls slowly and its floor is tcp_rto_min, so that a steady path does not time out on the first jitter.
  * @module
  */
+import { RunningExtreme } from '../base/running-extreme.ts';
 import { seqGt } from '../base/seq.ts';
 import type { Tcb } from './tcb.ts';
 
@@ -26,9 +27,15 @@ function noteMinRtt(tcb: Tcb, sampleUs: number): void {
   const rttUs = Math.max(sampleUs, 1);
   const { host } = tcb.context;
   const second = Math.floor(host.nowUs / 1e6);
-  if (tcb.minRttUs === 0) tcb.minRtt.reset(second, rttUs);
-  else tcb.minRtt.add(host.sysctl.tcp_min_rtt_wlen, second, rttUs);
-  tcb.minRttUs = tcb.minRtt.value;
+  if (tcb.minRttUs === 0) {
+    tcb.minRttUs = rttUs;
+    return;
+  }
+  if (tcb.minRtt === null) {
+    tcb.minRtt = new RunningExtreme('least');
+    tcb.minRtt.reset(second, tcb.minRttUs);
+  }
+  tcb.minRttUs = tcb.minRtt.add(host.sysctl.tcp_min_rtt_wlen, second, rttUs);
 }
 
 /** RTO = SRTT + deviation, doubled `backoff` times, at most tcp_rto_max. */

@@ -1,5 +1,5 @@
 import { Ring } from '../base/ring.ts';
-import { RunningExtreme } from '../base/running-extreme.ts';
+import type { RunningExtreme } from '../base/running-extreme.ts';
 import type { Seq } from '../base/seq.ts';
 import { seqDiff } from '../base/seq.ts';
 import { ByteQueue } from '../core/byte-queue.ts';
@@ -162,7 +162,8 @@ export abstract class Tcb implements Timer, CongestionState {
   rtoUs = RTO_INITIAL_US;
   /** The least round-trip time of the last minutes, 0 when none is known; and how it is kept. */
   minRttUs = 0;
-  readonly minRtt = new RunningExtreme('least');
+  /** The window of the least one; made with the second measurement, which idle connections never have. */
+  minRtt: RunningExtreme | null = null;
   /** Doublings of the time-out since the last good acknowledgement. */
   backoff = 0;
   /** Time-outs in a row, and when the first segment that they repeat was first sent. */
@@ -225,7 +226,7 @@ export abstract class Tcb implements Timer, CongestionState {
   paced = false;
   /** The earliest time for the next one, in microseconds with a fraction; and a model's rate (pacing.ts). */
   nextSendUs = 0;
-  pacingRate = Number.POSITIVE_INFINITY;
+  pacingRate = 0;
   /** When data was last sent; and when anything was, modulo 2^32. */
   lastSentUs = 0;
   lastEmitStamp = 0;
