@@ -24,6 +24,7 @@ const TABLE = [
   ['EDOM', 33, 'Numerical argument out of domain'],
   ['ENAMETOOLONG', 36, 'File name too long'],
   ['ELOOP', 40, 'Too many levels of symbolic links'],
+  ['ENOMSG', 42, 'No message of desired type'],
   ['ENONET', 64, 'Machine is not on the network'],
   ['EPROTO', 71, 'Protocol error'],
   ['ENOTSOCK', 88, 'Socket operation on non-socket'],
@@ -78,6 +79,7 @@ export const EPROTO = 71;
 export const ENOTSOCK = 88;
 export const EDESTADDRREQ = 89;
 export const EMSGSIZE = 90;
+export const ENOMSG = 42;
 export const ENOPROTOOPT = 92;
 export const EPROTONOSUPPORT = 93;
 export const ESOCKTNOSUPPORT = 94;

@@ -45,6 +45,8 @@ export interface IpSendOptions {
   readonly dontFragment: boolean;
   /** Goes by the interface's MTU, whatever was learned of the path: for those who probe it. */
   readonly ignorePathMtu?: boolean;
+  /** Goes with the packet, for hooks (Linux's skb->mark); 0 for none. */
+  readonly mark?: number;
   /** Whether members of a group on this host get a copy of what is sent to it; unless told otherwise they do. */
   readonly loopBack?: boolean;
 }

@@ -17,6 +17,8 @@ export interface Sysctl {
   rmem_max: number;
   wmem_default: number;
   wmem_max: number;
+  /** Bytes that the notices of one socket may take: those of MSG_ZEROCOPY, awaited and not yet read. */
+  optmem_max: number;
 
   // --- net.ipv4: IP, ARP, ICMP ---
   ip_default_ttl: number;
@@ -257,6 +259,7 @@ export const DEFAULT_SYSCTL: Sysctl = {
   rmem_max: 212992,
   wmem_default: 212992,
   wmem_max: 212992,
+  optmem_max: 131072,
   ip_default_ttl: 64,
   ip_local_port_range: [32768, 60999],
   ip_forward: false,

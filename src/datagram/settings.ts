@@ -19,6 +19,8 @@ export interface DatagramSettings {
   /** IP_TTL and IP_TOS. */
   readonly ttl: number;
   readonly tos: number;
+  /** SO_MARK. */
+  readonly mark: number;
   /** IP_MULTICAST_TTL or IPV6_MULTICAST_HOPS: as `ttl`, of what is sent to a group. */
   readonly multicastTtl: number;
   /** IP_MULTICAST_LOOP: members of the group on this host get it, too. */
@@ -44,6 +46,7 @@ export function defaultDatagramSettings(sysctl: Sysctl): DatagramSettings {
     device: 0,
     ttl: sysctl.ip_default_ttl,
     tos: 0,
+    mark: 0,
     multicastTtl: 1,
     multicastLoop: true,
     multicastNetif: 0,

@@ -3,7 +3,7 @@
  * @module
  */
 import { EAGAIN, EALREADY, EINPROGRESS } from '../base/errno.ts';
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { BlockingCall, WAIT } from './blocking-call.ts';
 import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from './constants.ts';
 import type { Epoll, EpollEvent } from './epoll.ts';
@@ -11,9 +11,6 @@ import type { Ops } from './ops.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
 import type { Socket } from './socket.ts';
 import { TIMED_OUT } from './wait.ts';
-
-/** More cannot come, or cannot be sent. */
-const FINISHED = POLLERR | POLLHUP;
 
 /** accept4(2). */
 export class AcceptCall extends BlockingCall {
@@ -68,22 +65,31 @@ export class SendCall extends BlockingCall {
   protected readonly bytes: Uint8Array;
   protected flags: number;
   protected to: Sockaddr | null;
+  private readonly cuts: readonly number[];
   protected sent = 0;
 
-  constructor(ops: Ops, socket: Socket, bytes: Uint8Array, flags: number, to: Sockaddr | null) {
+  constructor(
+    ops: Ops,
+    socket: Socket,
+    bytes: Uint8Array,
+    flags: number,
+    to: Sockaddr | null,
+    cuts: readonly number[] = [],
+  ) {
     super(ops.context, socket, POLLOUT);
     this.socket = socket;
     this.bytes = bytes;
     this.flags = flags;
     this.to = to;
+    this.cuts = cuts;
   }
 
   protected override attempt(): number {
     const { socket, bytes } = this;
     for (;;) {
       // What went wrong after some bytes were taken is for the next call to say.
-      if (this.sent > 0 && (socket.poll() & FINISHED) !== 0) return this.sent;
-      const result = socket.send(bytes, this.sent, bytes.length, this.flags, this.to);
+      if (this.sent > 0 && socket.isFinished) return this.sent;
+      const result = socket.send(bytes, this.sent, bytes.length, this.flags, this.to, this.cuts);
       this.to = null;
       if (result > 0) this.sent += result;
       if (result < 0 && result !== -EAGAIN) return this.interrupted(result);
@@ -170,5 +176,5 @@ export function mayWait(socket: Socket, flags: number): boolean {
 
 /** The stream ended or failed after some bytes: those are returned first. */
 function finishedReading(socket: Socket): boolean {
-  return socket.readableBytes() === 0 && (socket.poll() & (FINISHED | POLLRDHUP)) !== 0;
+  return socket.readableBytes() === 0 && (socket.isFinished || (socket.poll() & POLLRDHUP) !== 0);
 }

@@ -51,8 +51,12 @@ export const SO_TIMESTAMP = 29;
 export const SO_ACCEPTCONN = 30;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
+export const SO_MARK = 36;
+export const SO_TIMESTAMPING = 37;
+export const SCM_TIMESTAMPING = SO_TIMESTAMPING;
 export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
+export const SO_ZEROCOPY = 60;
 
 // tcp(7)
 export const TCP_NODELAY = 1;
@@ -75,6 +79,8 @@ export const TCP_CC_INFO = 26;
 export const TCP_FASTOPEN_CONNECT = 30;
 export const TCP_FASTOPEN_KEY = 33;
 export const TCP_FASTOPEN_NO_COOKIE = 34;
+export const TCP_INQ = 36;
+export const TCP_CM_INQ = TCP_INQ;
 
 // ip(7)
 export const IP_TOS = 1;
@@ -85,6 +91,7 @@ export const IP_RECVERR = 11;
 export const IP_RECVTTL = 12;
 export const IP_RECVTOS = 13;
 export const IP_MTU = 14;
+export const IP_FREEBIND = 15;
 export const IP_MULTICAST_IF = 32;
 export const IP_MULTICAST_TTL = 33;
 export const IP_MULTICAST_LOOP = 34;
@@ -123,8 +130,25 @@ export const IPV6_DONTFRAG = 62;
 export const IPV6_RECVTCLASS = 66;
 export const IPV6_TCLASS = 67;
 
-// ip(7): where an error of the error queue came from.
+// ip(7): where an entry of the error queue came from.
 export { SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6, SO_EE_ORIGIN_LOCAL } from '../datagram/received.ts';
+export const SO_EE_ORIGIN_TIMESTAMPING = 4;
+export const SO_EE_ORIGIN_ZEROCOPY = 5;
+/** The bytes were copied all the same. */
+export const SO_EE_CODE_ZEROCOPY_COPIED = 1;
+
+// SO_TIMESTAMPING: when something was sent is told through the error queue. Other bits are accepted without effect.
+export const SOF_TIMESTAMPING_TX_SOFTWARE = 0x2;
+export const SOF_TIMESTAMPING_SOFTWARE = 0x10;
+export const SOF_TIMESTAMPING_OPT_ID = 0x80;
+export const SOF_TIMESTAMPING_TX_SCHED = 0x100;
+export const SOF_TIMESTAMPING_TX_ACK = 0x200;
+export const SOF_TIMESTAMPING_OPT_TSONLY = 0x800;
+export const SOF_TIMESTAMPING_OPT_ID_TCP = 0x10000;
+/** What such a notice says has happened to the last byte of a write: `ee_info`. */
+export const SCM_TSTAMP_SND = 0;
+export const SCM_TSTAMP_SCHED = 1;
+export const SCM_TSTAMP_ACK = 2;
 
 // send(2), recv(2)
 export const MSG_OOB = 0x1;
@@ -139,6 +163,7 @@ export const MSG_CONFIRM = 0x800;
 export const MSG_ERRQUEUE = 0x2000;
 export const MSG_NOSIGNAL = 0x4000;
 export const MSG_MORE = 0x8000;
+export const MSG_ZEROCOPY = 0x4000000;
 export const MSG_FASTOPEN = 0x20000000;
 
 // shutdown(2)

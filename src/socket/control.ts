@@ -55,11 +55,17 @@ export interface SockExtendedErr {
   readonly offender: Sockaddr | null;
 }
 
+/** struct timespec. */
+export interface Timespec {
+  readonly tv_sec: number;
+  readonly tv_nsec: number;
+}
+
 /** struct cmsghdr and its data: an int, or the struct that belongs to the type. */
 export interface ControlMessage {
   readonly cmsg_level: number;
   readonly cmsg_type: number;
-  readonly cmsg_data: number | Timeval | InPktinfo | In6Pktinfo | SockExtendedErr;
+  readonly cmsg_data: number | Timeval | Timespec | InPktinfo | In6Pktinfo | SockExtendedErr;
 }
 
 /** Where recvmsg collects what comes besides the bytes. Other receiving calls want the address alone. */

@@ -19,6 +19,7 @@ import { DgramSocket } from './dgram-socket.ts';
 import { Epoll, type EpollEvent } from './epoll.ts';
 import type { FdTable } from './fd-table.ts';
 import type { File } from './file.ts';
+import { zeroCopyCuts } from './notices.ts';
 import { getOption, type OptionValue, setOption } from './options.ts';
 import { type PollFd, pollNow } from './poll.ts';
 import { checkSockaddr, type Out, type Sockaddr, type SockaddrInput } from './sockaddr.ts';
@@ -149,9 +150,17 @@ export class Ops {
     return typeof address === 'number' ? address : { socket, to: address };
   }
 
-  send(fd: number, buf: Uint8Array, flags: number, to: SockaddrInput | null): number {
+  send(
+    fd: number,
+    buf: Uint8Array,
+    flags: number,
+    to: SockaddrInput | null,
+    cuts: readonly number[] = [],
+  ): number {
     const target = this.sendTarget(fd, buf, to);
-    return typeof target === 'number' ? target : target.socket.send(buf, 0, buf.length, flags, target.to);
+    return typeof target === 'number'
+      ? target
+      : target.socket.send(buf, 0, buf.length, flags, target.to, cuts);
   }
 
   receive(fd: number, buf: Uint8Array, flags: number, from: Out<Sockaddr> | null): number {
@@ -169,7 +178,8 @@ export class Ops {
   sendmsg(fd: number, msg: MsgHdr, flags: number): number {
     const bytes = gather(msg);
     if (typeof bytes === 'number') return bytes;
-    return this.sendWith(fd, bytes, flags, msg) ?? this.send(fd, bytes, flags, msg.msg_name ?? null);
+    const cuts = (flags & C.MSG_ZEROCOPY) !== 0 ? zeroCopyCuts(msg.msg_iov) : [];
+    return this.sendWith(fd, bytes, flags, msg) ?? this.send(fd, bytes, flags, msg.msg_name ?? null, cuts);
   }
 
   /** Sends a datagram with the control data of `msg`; null when there is none, or no use for it: on a stream. */

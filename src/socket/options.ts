@@ -7,6 +7,7 @@ import * as C from './constants.ts';
 import { DgramSocket } from './dgram-socket.ts';
 import { FAST_OPEN_OPTIONS } from './fast-open-options.ts';
 import { MULTICAST_IP_OPTIONS, MULTICAST_IPV6_OPTIONS } from './multicast-options.ts';
+import { checkTimestamping } from './notices.ts';
 import type { Linger, Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
@@ -125,6 +126,7 @@ function flag(
     | 'recvTtl'
     | 'recvTos'
     | 'pktInfo'
+    | 'freeBind'
     | 'timestamp',
 ): Option<Socket> {
   return int(
@@ -198,6 +200,36 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   [C.SO_KEEPALIVE, flag('keepAlive')],
   [C.SO_TIMESTAMP, flag('timestamp')],
   [C.SO_BINDTODEVICE, BIND_TO_DEVICE],
+  [
+    C.SO_MARK,
+    int(
+      socket => socket.transport.mark | 0,
+      (socket, value) => {
+        socket.changeTransport({ mark: value >>> 0 });
+        return 0;
+      },
+    ),
+  ],
+  [
+    C.SO_ZEROCOPY,
+    int(
+      socket => socket.options.zeroCopy,
+      (socket, value) => {
+        if (socket.type !== C.SOCK_STREAM) return -EOPNOTSUPP;
+        return value < 0 || value > 1 ? -EINVAL : changed(socket, { zeroCopy: value === 1 });
+      },
+    ),
+  ],
+  [
+    C.SO_TIMESTAMPING,
+    int(
+      socket => socket.options.timestamping,
+      (socket, value) =>
+        socket instanceof TcpSocket
+          ? checkTimestamping(value) || socket.setTimestamping(value)
+          : -ENOPROTOOPT,
+    ),
+  ],
   [C.SO_TYPE, int(socket => socket.type)],
   [C.SO_PROTOCOL, int(socket => socket.protocol)],
   [C.SO_DOMAIN, int(socket => socket.family)],
@@ -284,6 +316,7 @@ const IPV6_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option
 ]);
 
 const IP_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Option<Socket>>([
+  [C.IP_FREEBIND, flag('freeBind')],
   [C.IP_PKTINFO, flag('pktInfo')],
   [C.IP_RECVTTL, flag('recvTtl')],
   [C.IP_RECVTOS, flag('recvTos')],
@@ -424,6 +457,13 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
         if (typeof value !== 'string' || value === '') return -EINVAL;
         return CONGESTION_CONTROLS.includes(value) ? tcpChange(socket, { congestion: value }) : -ENOENT;
       },
+    },
+  ],
+  [
+    C.TCP_INQ,
+    {
+      get: ({ options }) => Number(options.inq),
+      set: (socket, value) => (value < 0 || value > 1 ? -EINVAL : changed(socket, { inq: value === 1 })),
     },
   ],
   [C.TCP_INFO, { get: socket => socket.info() }],

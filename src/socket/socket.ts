@@ -1,4 +1,5 @@
 import type { Host } from '../core/host.ts';
+import { POLLERR, POLLHUP } from '../core/readiness.ts';
 import type { PingLayer } from '../icmp/ping-layer.ts';
 import type { TcpLayer } from '../transport/tcp-layer.ts';
 import type { UdpLayer } from '../udp/udp-layer.ts';
@@ -50,6 +51,14 @@ export interface SocketOptions {
   readonly v6only: boolean;
   /** TCP_QUICKACK as it was set. */
   readonly quickAck: number;
+  /** SO_ZEROCOPY; streams only. */
+  readonly zeroCopy: boolean;
+  /** SO_TIMESTAMPING, bits; streams only. */
+  readonly timestamping: number;
+  /** TCP_INQ: recvmsg says how much there is to read. */
+  readonly inq: boolean;
+  /** IP_FREEBIND: bind() takes an address that is not this host's. */
+  readonly freeBind: boolean;
 }
 
 /** Of a fresh socket. */
@@ -70,6 +79,10 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   timestamp: false,
   v6only: false,
   quickAck: 1,
+  zeroCopy: false,
+  timestamping: 0,
+  inq: false,
+  freeBind: false,
 };
 
 const V6ONLY_OPTIONS: SocketOptions = { ...DEFAULT_SOCKET_OPTIONS, v6only: true };
@@ -78,6 +91,8 @@ const V6ONLY_OPTIONS: SocketOptions = { ...DEFAULT_SOCKET_OPTIONS, v6only: true 
 export interface TransportSettings {
   readonly ttl: number;
   readonly tos: number;
+  /** SO_MARK: a number that goes with each packet, for hooks to see. */
+  readonly mark: number;
   readonly sndBuf: number;
   readonly rcvBuf: number;
 }
@@ -122,8 +137,18 @@ export abstract class Socket extends File {
   abstract accept(peer: Out<Sockaddr> | null): Socket | number;
   /** Begins: 0 or -EINPROGRESS when it goes on by itself. */
   abstract connect(address: Sockaddr): number;
-  /** Sends bytes[start, end); `to` is null without a destination address. Returns how many bytes were taken. */
-  abstract send(bytes: Uint8Array, start: number, end: number, flags: number, to: Sockaddr | null): number;
+  /**
+   * Sends bytes[start, end); `to` is null without a destination address, `cuts` are offsets where packets have to end
+   * (MSG_ZEROCOPY). Returns how many bytes were taken.
+   */
+  abstract send(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    to: Sockaddr | null,
+    cuts?: readonly number[],
+  ): number;
   /** Receives into into[start, end); `from` is filled in when it is known. Returns how many bytes. */
   abstract receive(
     into: Uint8Array,
@@ -137,6 +162,11 @@ export abstract class Socket extends File {
   abstract localName(): Sockaddr;
   /** getpeername(2); null when there is no peer. */
   abstract peerName(): Sockaddr | null;
+  /** Whether an error or the end of the connection waits to be told: a call that has done something ends then. */
+  get isFinished(): boolean {
+    return (this.poll() & (POLLERR | POLLHUP)) !== 0;
+  }
+
   /** SO_ERROR, positive; clears it. */
   abstract takeError(): number;
   /** FIONREAD or -errno. */

@@ -8,6 +8,7 @@ import {
   EINVAL,
   EISCONN,
   ENETUNREACH,
+  ENOBUFS,
   ENOTCONN,
   EOPNOTSUPP,
   EPIPE,
@@ -17,7 +18,7 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
 import { idleTcpInfo, type TcpInfo } from '../tcp/info.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
-import { WRITE_EOR, WRITE_MORE } from '../tcp/write.ts';
+import { WRITE_EOR, WRITE_GOES_ON, WRITE_MORE, WRITE_ZEROCOPY } from '../tcp/write.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {
@@ -31,8 +32,15 @@ import {
   MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
+  MSG_TRUNC,
+  MSG_ZEROCOPY,
   SOCK_STREAM,
+  SOF_TIMESTAMPING_OPT_ID,
+  SOL_TCP,
+  TCP_CM_INQ,
 } from './constants.ts';
+import { type ControlMessage, MessageOut } from './control.ts';
+import { noticeControl } from './notices.ts';
 import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
 import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
 
@@ -91,7 +99,8 @@ export class TcpSocket extends Socket {
     if (!this.mayReach(address.address)) return -EINVAL;
     const local = address.address.toUnmapped();
     const { tcp } = this.context;
-    const binding = tcp.bind(local, address.port, reuseAddress, reusePort, this.isDualStack);
+    const { freeBind } = this.options;
+    const binding = tcp.bind(local, address.port, reuseAddress, reusePort, this.isDualStack, freeBind);
     if (typeof binding === 'number') return binding;
     this.binding = binding;
     return 0;
@@ -123,6 +132,7 @@ export class TcpSocket extends Socket {
     const socket = new TcpSocket(this.context, this.family);
     socket.options = this.options;
     socket.adopt(endpoint);
+    if (this.options.timestamping !== 0) endpoint.setTimestamping(this.options.timestamping);
     socket.phase = 'connected';
     if (peer !== null) {
       peer.value = sockaddrOf(this.family, endpoint.remoteAddress, endpoint.remotePort);
@@ -154,6 +164,7 @@ export class TcpSocket extends Socket {
     this.binding = null;
     this.leftError = 0;
     this.adopt(endpoint);
+    if (this.options.timestamping !== 0) endpoint.setTimestamping(this.options.timestamping);
     this.phase = 'connecting';
     return endpoint;
   }
@@ -211,7 +222,7 @@ export class TcpSocket extends Socket {
    * handshake goes on, how many bytes went with the SYN, or -EINPROGRESS for none, -EALREADY when it had begun before;
    * 0 when the connection stands.
    */
-  openFast(bytes: Uint8Array, start: number, end: number, to: Sockaddr | null): number {
+  openFast(bytes: Uint8Array, start: number, end: number, to: Sockaddr | null, zeroCopy = false): number {
     const { sysctl } = this.context.host;
     if ((sysctl.tcp_fastopen & FAST_OPEN_CLIENT) === 0 || to?.family === AF_UNSPEC) return -EOPNOTSUPP;
     // Linux's answer for as long as the socket lives.
@@ -226,7 +237,7 @@ export class TcpSocket extends Socket {
     } else if (!endpoint.deferred) {
       return this.connectAgain();
     }
-    return endpoint.openFast(bytes, start, end) || -EINPROGRESS;
+    return endpoint.openFast(bytes, start, end, zeroCopy) || -EINPROGRESS;
   }
 
   /** A writer that waits during the handshake will have data to send as soon as that is done. */
@@ -234,14 +245,26 @@ export class TcpSocket extends Socket {
     if (this.endpoint?.connecting === true) this.endpoint.writerWaits();
   }
 
-  override send(bytes: Uint8Array, start: number, end: number, flags: number, to: Sockaddr | null): number {
+  /** MSG_ZEROCOPY counts only with SO_ZEROCOPY. */
+  isZeroCopy(flags: number): boolean {
+    return (flags & MSG_ZEROCOPY) !== 0 && this.options.zeroCopy;
+  }
+
+  override send(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    to: Sockaddr | null,
+    cuts: readonly number[] = [],
+  ): number {
     if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.listener !== null && to !== null) {
       const result = this.sendOnListener(this.listener, to);
       if (result < 0) return result;
     }
     if (this.opensWith(flags)) {
-      const result = this.openFast(bytes, start, end, to);
+      const result = this.openFast(bytes, start, end, to, this.isZeroCopy(flags));
       if (result !== 0) return result;
     }
     const { endpoint } = this;
@@ -252,7 +275,10 @@ export class TcpSocket extends Socket {
       return -(endpoint.takeError() || EPIPE);
     }
     if (end === start) return 0;
-    const count = endpoint.write(bytes, start, end, writeFlags(flags));
+    const zeroCopy = this.isZeroCopy(flags);
+    if (zeroCopy && !endpoint.mayZeroCopy) return -ENOBUFS;
+    const how = writeFlags(flags) | (zeroCopy ? WRITE_ZEROCOPY : 0) | (start > 0 ? WRITE_GOES_ON : 0);
+    const count = endpoint.write(bytes, start, end, how, zeroCopy && cuts.length > 0 ? cuts : null);
     return count > 0 ? count : -EAGAIN;
   }
 
@@ -276,8 +302,19 @@ export class TcpSocket extends Socket {
     from: Out<Sockaddr> | null,
   ): number {
     if ((flags & MSG_OOB) !== 0) return -EINVAL;
-    // A stream's errors come through its calls: its error queue is always empty.
-    if ((flags & MSG_ERRQUEUE) !== 0) return -EAGAIN;
+    if ((flags & MSG_ERRQUEUE) !== 0) return this.receiveNotice(into, start, end, flags, from);
+    const result = this.receiveStream(into, start, end, flags, from);
+    if (result >= 0 && this.options.inq && from instanceof MessageOut) from.control.push(this.inqControl());
+    return result;
+  }
+
+  private receiveStream(
+    into: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    from: Out<Sockaddr> | null,
+  ): number {
     const { endpoint } = this;
     // A stream tells no sender (recv(2)): the caller's address stays as it is.
     if (from !== null) from.value = null;
@@ -289,6 +326,47 @@ export class TcpSocket extends Socket {
     if (error !== 0) return -error;
     if (endpoint.eof || !(endpoint.connected || endpoint.connecting)) return 0;
     return -EAGAIN;
+  }
+
+  /** TCP_INQ: what is left to be read, and one more when the end of the stream is among it. */
+  private inqControl(): ControlMessage {
+    const { endpoint } = this;
+    const left = (endpoint?.readable ?? 0) + (endpoint?.finReceived === true ? 1 : 0);
+    return { cmsg_level: SOL_TCP, cmsg_type: TCP_CM_INQ, cmsg_data: left };
+  }
+
+  /** MSG_ERRQUEUE: the oldest notice, with the bytes that it is about. */
+  private receiveNotice(
+    into: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    from: Out<Sockaddr> | null,
+  ): number {
+    const notice = this.endpoint?.takeNotice() ?? null;
+    if (notice === null) return -EAGAIN;
+    const { bytes } = notice;
+    const count = Math.min(bytes.length, end - start);
+    into.set(bytes.subarray(0, count), start);
+    if (from !== null) from.value = null;
+    if (from instanceof MessageOut) {
+      from.flags |= MSG_ERRQUEUE;
+      from.control.push(...noticeControl(notice, this.family));
+    }
+    return (flags & MSG_TRUNC) !== 0 ? bytes.length : count;
+  }
+
+  override get isFinished(): boolean {
+    return this.endpoint?.isFinished ?? super.isFinished;
+  }
+
+  /** SO_TIMESTAMPING; bytes can be numbered only once there is a connection. */
+  setTimestamping(flags: number): number {
+    const numbered = (flags & ~this.options.timestamping & SOF_TIMESTAMPING_OPT_ID) !== 0;
+    if (numbered && (this.endpoint === null || this.endpoint.stateName === 'CLOSED')) return -EINVAL;
+    this.changeOptions({ timestamping: flags });
+    this.endpoint?.setTimestamping(flags);
+    return 0;
   }
 
   override shutdown(read: boolean, write: boolean): number {

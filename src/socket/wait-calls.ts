@@ -2,10 +2,11 @@ import { EFAULT, EINTR } from '../base/errno.ts';
 import { POLLOUT } from '../core/readiness.ts';
 import { AcceptCall, ConnectCall, EpollWaitCall, ReceiveCall, SendCall } from './blocking-calls.ts';
 import type { Sys } from './calls.ts';
-import { MSG_TRUNC } from './constants.ts';
+import { MSG_TRUNC, MSG_ZEROCOPY } from './constants.ts';
 import { MessageOut } from './control.ts';
 import type { EpollEvent } from './epoll.ts';
 import { FastOpenCall } from './fast-open-call.ts';
+import { zeroCopyCuts } from './notices.ts';
 import { gather, type MsgHdr, room, scatter } from './ops.ts';
 import { type PollFd, waitMask } from './poll.ts';
 import type { Out, Sockaddr, SockaddrInput } from './sockaddr.ts';
@@ -117,7 +118,14 @@ export class SysWait {
     const call =
       typeof bytes === 'number' || done !== null
         ? Promise.resolve(done ?? 0)
-        : this.sendAll(sockfd, bytes, flags, msg.msg_name ?? null, options);
+        : this.sendAll(
+            sockfd,
+            bytes,
+            flags,
+            msg.msg_name ?? null,
+            options,
+            (flags & MSG_ZEROCOPY) !== 0 ? zeroCopyCuts(msg.msg_iov) : [],
+          );
     if (!this.sys.traced) return call;
     return this.show('sendmsg', beganUs, call, () => A.msgArgs(sockfd, msg, flags, Infinity));
   }
@@ -137,6 +145,7 @@ export class SysWait {
     flags: number,
     dest: SockaddrInput | null,
     options: WaitOptions,
+    cuts: readonly number[] = [],
   ): Promise<number> {
     const { ops } = this.sys;
     const target = ops.sendTarget(fd, buf, dest);
@@ -145,7 +154,7 @@ export class SysWait {
     const { sndTimeoutUs } = socket.options;
     return socket instanceof TcpSocket && socket.opensWith(flags)
       ? new FastOpenCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options)
-      : new SendCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options);
+      : new SendCall(ops, socket, buf, flags, to, cuts).start(sndTimeoutUs, options);
   }
 
   /** recv(2): at least one byte (MSG_WAITALL: all), or 0 at the end of a stream. */

@@ -13,6 +13,7 @@ import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN, type TxSegment } from 
 import { removeDuplicates } from './lost-marks.ts';
 import { updateMss } from './mss.ts';
 import { checkProbeArrived } from './mtu-probe.ts';
+import { noticeAck } from './notices.ts';
 import { restartAfterIdle } from './output.ts';
 import { reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
@@ -173,6 +174,7 @@ function updateSendWindow(tcb: Tcb, segment: Segment): boolean {
 /** SND.UNA moves: the bytes before it leave the send queue, and what was tried in vain has succeeded. */
 function advanceUna(tcb: Tcb, ack: Seq): void {
   tcb.bytesAcked += seqDiff(ack, tcb.sndUna);
+  if (tcb.notices !== null) noticeAck(tcb, tcb.notices, ack);
   tcb.sndUna = ack;
   releaseAcked(tcb, ack);
   tcb.retransmits = 0;

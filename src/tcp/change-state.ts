@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import { TRACE_STATE } from '../trace/events.ts';
 import type { FastOpen } from './fast-open.ts';
 import { noteEnd } from './fast-open-blackhole.ts';
+import { noticeEnd } from './notices.ts';
 import { nextState, type TcpCause } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { stopAllTimers } from './timers.ts';
@@ -55,6 +56,7 @@ export function dropSendSide(tcb: Tcb): void {
   for (let head = tcb.flight.shift(); head !== undefined; head = tcb.flight.shift())
     tcb.context.freeSegment(head);
   tcb.flight.clear();
+  if (tcb.notices !== null) noticeEnd(tcb, tcb.notices);
   tcb.sendQueue.clear();
   clearWriteQueue(tcb);
   tcb.queueSeq = tcb.sndNxt;

@@ -147,11 +147,17 @@ export class TcpConnection extends Tcb {
   }
 
   /**
-   * Queues data to be sent and returns how many bytes were taken, 0 when the buffer is full. `flags`: WRITE_*
-   * (write.ts). The caller has checked the state.
+   * Queues data to be sent and returns how many bytes were taken, 0 when the buffer is full. `flags` and `cuts`: see
+   * write.ts. The caller has checked the state.
    */
-  write(bytes: Uint8Array, start: number, end: number, flags: number): number {
-    return write(this, bytes, start, end, flags);
+  write(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    cuts: readonly number[] | null = null,
+  ): number {
+    return write(this, bytes, start, end, flags, cuts);
   }
 
   /** There is room on the way out again. */
@@ -253,7 +259,7 @@ export class TcpConnection extends Tcb {
   poll(): number {
     let mask = 0;
     const over = this.state === 'CLOSED' || this.state === 'TIME_WAIT';
-    if (this.error !== 0) mask |= POLLERR;
+    if (this.error !== 0 || (this.notices !== null && this.notices.queue.length > 0)) mask |= POLLERR;
     if (over || (this.finReceived && this.finQueued) || (this.readShut && this.finQueued)) mask |= POLLHUP;
     if (this.finReceived || this.readShut || over) mask |= POLLIN | POLLRDHUP;
     if (this.state === 'SYN_SENT' && this.fastOpen?.deferred === true) mask |= POLLOUT;

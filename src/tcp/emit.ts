@@ -8,6 +8,7 @@ import { tcpOptionsLength } from '../wire/tcp-options.ts';
 import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
 import type { FastOpenCookie } from './fast-open.ts';
+import { stampSent } from './notices.ts';
 import { noteDeparture } from './pacing.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
@@ -129,6 +130,7 @@ function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolea
   out.ect = ect;
   delayedAckCarried(tcb);
   emit(tcb, out);
+  if (tcb.notices !== null) stampSent(tcb, tcb.notices, seq, length);
 }
 
 function emit(tcb: Tcb, out: OutSegment): void {

@@ -18,6 +18,8 @@ export const TX_PUSH = 64;
 export const TX_SKB_END = 256;
 /** MSG_EOR: nothing that was written later joins the packet. */
 export const TX_EOR = 512;
+/** Of a write with MSG_ZEROCOPY, whose bytes Linux cannot move from one sk_buff to another. */
+export const TX_ZEROCOPY = 1024;
 
 /** What goes with the last byte when a segment is cut in two. */
 const OF_LAST_BYTE = TX_FIN | TX_PUSH | TX_EOR;

@@ -9,7 +9,7 @@ import { CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, startChrono, stopChrono } f
 import { isCwndLimited } from './congestion/congestion.ts';
 import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
-import { TX_EOR, TX_FIN, TX_PUSH, TX_SKB_END, type TxSegment } from './flight.ts';
+import { TX_EOR, TX_FIN, TX_PUSH, TX_SKB_END, TX_ZEROCOPY, type TxSegment } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { NO_PROBE, nextProbe, probeWasSent, WAIT_FOR_PROBE } from './mtu-probe.ts';
 import { mustWait } from './pacing.ts';
@@ -187,14 +187,20 @@ function sendHead(
   const end = (seq + length) | 0;
   const segments = Math.max(Math.ceil(length / mss), 1);
   const whole = head === undefined || head.end === end;
-  const endMarks = whole ? ((head?.marks ?? 0) & (TX_PUSH | TX_EOR)) | (fin ? TX_FIN : 0) : 0;
+  const headMarks = head?.marks ?? 0;
+  const endMarks = whole ? (headMarks & (TX_PUSH | TX_EOR)) | (fin ? TX_FIN : 0) : 0;
   tcb.sndNxt = fin ? (end + 1) | 0 : end;
   let at = seq;
   beginRateSending(tcb);
   do {
     const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
     const last = next === end;
-    const segment = context.newSegment(at, last ? tcb.sndNxt : next, nowUs, last ? endMarks | TX_SKB_END : 0);
+    const segment = context.newSegment(
+      at,
+      last ? tcb.sndNxt : next,
+      nowUs,
+      (headMarks & TX_ZEROCOPY) | (last ? endMarks | TX_SKB_END : 0),
+    );
     tagSegment(tcb, segment);
     flight.push(segment);
     at = next;

@@ -16,6 +16,7 @@ import {
   TX_SACKED,
   TX_SKB_END,
   TX_SYN,
+  TX_ZEROCOPY,
   type TxSegment,
 } from './flight.ts';
 import { forgetProbe } from './mtu-probe.ts';
@@ -127,6 +128,7 @@ function collapse(tcb: Tcb, index: number): void {
   for (;;) {
     const next = flight.at(index + 1);
     if (next === undefined || (segment.marks & TX_EOR) !== 0) return;
+    if (((segment.marks | next.marks) & TX_ZEROCOPY) !== 0) return;
     if ((next.marks & (TX_SACKED | TX_SKB_END)) !== TX_SKB_END || seqGt(next.end, sndWndEnd)) return;
     if (dataLength(segment) === mss || dataLength(segment) + dataLength(next) > mss) return;
     // What left last may still lie in the device: Linux does not touch it (skb_cloned).

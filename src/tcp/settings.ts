@@ -48,6 +48,8 @@ export interface TcpSettings {
   /** IP_TTL, IP_TOS, and whether IP_MTU_DISCOVER sets DF. */
   readonly ttl: number;
   readonly tos: number;
+  /** SO_MARK. */
+  readonly mark: number;
   readonly dontFragment: boolean;
 }
 
@@ -90,6 +92,7 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     rcvBufLocked: false,
     ttl: sysctl.ip_default_ttl,
     tos: 0,
+    mark: 0,
     dontFragment: true,
   };
 }

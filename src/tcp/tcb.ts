@@ -11,6 +11,7 @@ import { createCongestionControl } from './congestion/registry.ts';
 import type { TcpContext } from './context.ts';
 import type { FastOpen } from './fast-open.ts';
 import { Flight } from './flight.ts';
+import type { Notices } from './notices.ts';
 import { isPacedFromStart } from './pacing.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { OutSegment } from './segment.ts';
@@ -300,6 +301,8 @@ export abstract class Tcb implements Timer, CongestionState {
   lastAckReceivedUs = 0;
   /** What held it back (chrono.ts); null while nothing was ever sent. */
   chrono: Chrono | null = null;
+  /** The error queue, and what will come into it; null while nobody asked for it. */
+  notices: Notices | null = null;
 
   constructor(
     context: TcpContext,

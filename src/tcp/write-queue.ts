@@ -7,11 +7,11 @@
 
 import type { Ring } from '../base/ring.ts';
 import { seqDiff } from '../base/seq.ts';
-import { TX_EOR, TX_PUSH, type TxSegment } from './flight.ts';
+import { TX_EOR, TX_PUSH, TX_ZEROCOPY, type TxSegment } from './flight.ts';
 import type { Tcb } from './tcb.ts';
 
 /** What one sk_buff takes besides its bytes: itself, its header space and its shared info (Linux 6.18, x86-64). */
-const SKB_OVERHEAD = 832;
+export const SKB_OVERHEAD = 832;
 /** Header space of every packet of TCP (MAX_TCP_HEADER). */
 export const HEADER_SPACE = 256;
 
@@ -50,7 +50,8 @@ export function splitHead(tcb: Tcb, head: TxSegment, length: number): TxSegment 
  */
 export function growHead(tcb: Tcb, head: TxSegment, room: number): boolean {
   const next = tcb.writeQueue.at(1);
-  if (next === undefined || (head.marks & TX_EOR) !== 0) return false;
+  if (next === undefined || (head.marks & (TX_EOR | TX_ZEROCOPY)) !== 0) return false;
+  if ((next.marks & TX_ZEROCOPY) !== 0) return false;
   const length = Math.min(room, pieceLength(next));
   head.end = (head.end + length) | 0;
   next.seq = head.end;

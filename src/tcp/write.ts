@@ -5,7 +5,8 @@
  */
 import { seqDiff } from '../base/seq.ts';
 import { CHRONO_BUSY, startChrono } from './chrono.ts';
-import { TX_EOR, TX_PUSH, TX_SKB_END, type TxSegment } from './flight.ts';
+import { TX_EOR, TX_PUSH, TX_SKB_END, TX_ZEROCOPY, type TxSegment } from './flight.ts';
+import { joinsZeroCopy, noteZeroCopyWrite, requestStamps } from './notices.ts';
 import { pushOne, pushPending, restartAfterIdle } from './output.ts';
 import { checkAppLimited } from './rate-sample.ts';
 import { hasRoom } from './send-space.ts';
@@ -18,27 +19,47 @@ import { lastPiece, pieceLength } from './write-queue.ts';
 export const WRITE_MORE = 1;
 /** MSG_EOR: no later write joins the last segment. */
 export const WRITE_EOR = 2;
+/** MSG_ZEROCOPY: the user hears when the bytes are acknowledged. They are copied all the same. */
+export const WRITE_ZEROCOPY = 4;
+/** The rest of a call that had to wait for room. */
+export const WRITE_GOES_ON = 8;
 
 /**
  * Queues bytes[start, end) and sends what may be sent; returns how many bytes were taken, 0 when there is no room. A
- * piece that has begun is filled, so more is taken than there was room for. `flags`: WRITE_*.
+ * piece that has begun is filled, so more is taken than there was room for. `flags`: WRITE_*; `cuts`: offsets, rising,
+ * where a piece has to end.
  */
-export function write(tcb: Tcb, bytes: Uint8Array, start: number, end: number, flags: number): number {
+export function write(
+  tcb: Tcb,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  flags: number,
+  cuts: readonly number[] | null,
+): number {
   checkAppLimited(tcb);
   const goal = sizeGoal(tcb);
+  const zeroCopy = (flags & WRITE_ZEROCOPY) !== 0;
+  const joined = zeroCopy && joinsZeroCopy(tcb);
   let at = start;
   while (at < end) {
     const piece = openPiece(tcb, goal);
     if (piece === null) break;
-    const length = Math.min(end - at, goal - pieceLength(piece));
+    const offset = at;
+    const cut = cuts?.find(each => each > offset) ?? end;
+    const length = Math.min(end - at, goal - pieceLength(piece), cut - at);
     tcb.sendQueue.append(bytes, at, at + length);
     if (at === start) piece.marks &= ~TX_PUSH;
+    if (zeroCopy) piece.marks |= TX_ZEROCOPY;
     piece.end = (piece.end + length) | 0;
     at += length;
     if (at === end && (flags & WRITE_EOR) !== 0) piece.marks |= TX_EOR;
+    if (at === cut && at < end) endPiece(tcb, piece);
     if (at < end && tcb.maySend) sendFull(tcb, piece, goal);
   }
   if (at < end) tcb.writeBlocked = true;
+  if (at > start && zeroCopy) noteZeroCopyWrite(tcb, at - start, joined, (flags & WRITE_GOES_ON) !== 0);
+  if (at > start && tcb.notices !== null) requestStamps(tcb, tcb.notices);
   if (at > start)
     finishWrite(tcb, goal, at < end ? NAGLE_PUSH : tcb.nagle, at === end && (flags & WRITE_MORE) !== 0);
   return at - start;
@@ -56,6 +77,12 @@ function openPiece(tcb: Tcb, goal: number): TxSegment | null {
   tcb.writeQueue.push(piece);
   if (tcb.writeQueue.length === 1) startChrono(tcb, CHRONO_BUSY);
   return piece;
+}
+
+/** The piece cannot take more, though it has not reached its size. */
+function endPiece(tcb: Tcb, piece: TxSegment): void {
+  markPush(tcb, piece);
+  piece.marks |= TX_EOR;
 }
 
 /** A piece may be full before the write is over: it goes out if it is the first, or all do when much was queued. */

@@ -1,12 +1,13 @@
 import { EMSGSIZE } from '../base/errno.ts';
 import { type Seq, seqGe, seqLe } from '../base/seq.ts';
 import type { IcmpError, IpSendOptions, Route } from '../core/network.ts';
-import type { ReadyListener } from '../core/readiness.ts';
+import { POLLHUP, type ReadyListener } from '../core/readiness.ts';
 import type { ModelInfo } from '../tcp/congestion/congestion.ts';
 import { TcpConnection } from '../tcp/connection.ts';
 import type { FastOpenDestination } from '../tcp/fast-open.ts';
 import { deferOpen, openFast } from '../tcp/fast-open-active.ts';
 import { outQueue, type TcpInfo, tcpInfo } from '../tcp/info.ts';
+import { mayZeroCopy, type Notice, noteZeroCopyWrite, setTimestamping, takeNotice } from '../tcp/notices.ts';
 import type { OutSegment, Segment } from '../tcp/segment.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import { isSynchronized } from '../tcp/state.ts';
@@ -112,9 +113,12 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.connection.fastOpen?.deferred === true;
   }
 
-  /** Sends the SYN with what it takes of bytes[start, end), and returns how many bytes that is. */
-  openFast(bytes: Uint8Array, start: number, end: number): number {
-    return openFast(this.connection, this.destination, bytes, start, end);
+  /** Sends the SYN with what it takes of bytes[start, end), and returns how many that is. `zeroCopy`: MSG_ZEROCOPY. */
+  openFast(bytes: Uint8Array, start: number, end: number, zeroCopy = false): number {
+    const { connection } = this;
+    const taken = openFast(connection, this.destination, bytes, start, end);
+    if (taken > 0 && zeroCopy) noteZeroCopyWrite(connection, taken);
+    return taken;
   }
 
   /** connect(2) where a cookie is not known: sends the SYN that asks for it. */
@@ -178,14 +182,31 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.handshaking ? 0 : this.connection.unsent;
   }
 
-  /** Queues bytes[start, end); returns how many were taken, 0 when full. `flags`: WRITE_* of tcp/write.ts. */
-  write(bytes: Uint8Array, start: number, end: number, flags: number): number {
-    return this.connection.write(bytes, start, end, flags);
+  /** Queues bytes[start, end); returns how many were taken, 0 when full. `flags`, `cuts`: as `write` of tcp/write.ts. */
+  write(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    cuts: readonly number[] | null = null,
+  ): number {
+    return this.connection.write(bytes, start, end, flags, cuts);
   }
 
   /** Copies received data into into[start, end); returns how many bytes, 0 when there are none. */
   read(into: Uint8Array, start: number, end: number, peek: boolean): number {
     return this.connection.read(into, start, end, peek);
+  }
+
+  /** The peer's FIN has come. */
+  get finReceived(): boolean {
+    return this.connection.finReceived;
+  }
+
+  /** An error waits to be told, or the connection is over. */
+  get isFinished(): boolean {
+    const { connection } = this;
+    return connection.error !== 0 || (connection.poll() & POLLHUP) !== 0;
   }
 
   /** The pending error (SO_ERROR), positive; clears it. */
@@ -196,6 +217,21 @@ export class TcpEndpoint implements Flow, TcpOutput {
   /** The errno of the network's last hint, or 0; clears it. */
   takeSoftError(): number {
     return this.connection.takeSoftError();
+  }
+
+  /** Whether one more write may ask for MSG_ZEROCOPY. */
+  get mayZeroCopy(): boolean {
+    return mayZeroCopy(this.connection);
+  }
+
+  /** SO_TIMESTAMPING. */
+  setTimestamping(flags: number): void {
+    setTimestamping(this.connection, flags);
+  }
+
+  /** The oldest entry of the error queue; null when it is empty. */
+  takeNotice(): Notice | null {
+    return takeNotice(this.connection);
   }
 
   /** What Nagle's rule or a cork held back goes out: TCP_NODELAY was set, be it again. */

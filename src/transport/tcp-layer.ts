@@ -195,7 +195,8 @@ export class TcpLayer implements TransportProtocol {
   // --- from sockets ---------------------------------------------------------------------------------------------
 
   /**
-   * bind(2): holds a port; 0 picks one (RFC 6056). `dualStack`: on :: for IPv4, too. -EADDRINUSE, -EADDRNOTAVAIL.
+   * bind(2): holds a port; 0 picks one (RFC 6056). `dualStack`: on :: for IPv4, too; `anywhere`: the
+   * address need not be this host's (IP_FREEBIND). -EADDRINUSE, -EADDRNOTAVAIL.
    */
   bind(
     address: IpAddress,
@@ -203,8 +204,9 @@ export class TcpLayer implements TransportProtocol {
     reuseAddress: boolean,
     reusePort: boolean,
     dualStack = false,
+    anywhere = false,
   ): PortBinding | number {
-    if (!address.isUnspecified && !this.ip.isLocal(address)) return -EADDRNOTAVAIL;
+    if (!anywhere && !address.isUnspecified && !this.ip.isLocal(address)) return -EADDRNOTAVAIL;
     return this.ports.bind(address, port, reuseAddress, reusePort, dualStack);
   }
 

@@ -88,6 +88,7 @@ export function sendSegment(
   packet.end = l4 + length;
   if (out.data !== null) out.data.copyTo(out.dataOffset, packet.bytes, packet.payload, out.dataLength);
   packet.gsoSize = out.gsoSize;
+  packet.mark = options.mark ?? 0;
   const sum = pseudoHeaderSum(flow.localAddress, flow.remoteAddress, IPPROTO_TCP, length);
   setTcpChecksum(view, l4, foldChecksum(sum));
   packet.checksumState = CHECKSUM_PARTIAL;

@@ -178,6 +178,7 @@ export class UdpLayer implements TransportProtocol {
     sendOptions.tos = from.settings.tos;
     sendOptions.dontFragment = dontFragment;
     sendOptions.ignorePathMtu = from.settings.mtuDiscover === 'probe';
+    packet.mark = from.settings.mark;
     const result = this.ip.send(packet, route, IPPROTO_UDP, sendOptions);
     if (result >= 0) {
       counters.OutDatagrams++;
