@@ -38,7 +38,8 @@ export class FastOpenCall extends SendCall {
   /** 0 when the connection stood already. */
   private begin(): number {
     const { stream, bytes } = this;
-    const result = stream.openFast(bytes, 0, bytes.length, this.to);
+    const zeroCopy = stream.isZeroCopy(this.flags);
+    const result = stream.openFast(bytes, 0, bytes.length, this.to, zeroCopy);
     this.to = null;
     const begun = result > 0 || result === -EINPROGRESS || result === -EALREADY;
     if (!begun || !mayWait(stream, this.flags)) return result;

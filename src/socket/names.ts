@@ -71,7 +71,7 @@ export const FILE_FLAGS: readonly (readonly [string, number])[] = [
 
 const OPTION_PREFIXES = new Map([
   [C.SOL_SOCKET, /* @__PURE__ */ constants('SO_').filter(([name]) => !name.startsWith('SO_EE_'))],
-  [C.SOL_TCP, /* @__PURE__ */ constants('TCP_')],
+  [C.SOL_TCP, /* @__PURE__ */ constants('TCP_').filter(([name]) => !name.startsWith('TCP_CM_'))],
   [C.SOL_IPV6, /* @__PURE__ */ constants('IPV6_')],
   [C.SOL_IP, /* @__PURE__ */ constants('IP_').filter(([name]) => !name.startsWith('IP_PMTUDISC_'))],
 ]);

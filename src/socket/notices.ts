@@ -11,16 +11,22 @@ import {
   STAMP_OPT_ID_TCP,
   STAMP_OPT_TSONLY,
 } from '../tcp/notices.ts';
+import type { TcpEndpoint } from '../transport/tcp-layer.ts';
 import {
   AF_INET6,
   IP_RECVERR,
   IPV6_RECVERR,
+  MSG_ERRQUEUE,
+  MSG_TRUNC,
   SCM_TIMESTAMPING,
   SOL_IP,
   SOL_IPV6,
   SOL_SOCKET,
+  SOL_TCP,
+  TCP_CM_INQ,
 } from './constants.ts';
-import type { ControlMessage } from './control.ts';
+import { type ControlMessage, MessageOut } from './control.ts';
+import type { Out, Sockaddr } from './sockaddr.ts';
 
 /** Buffers that one packet can refer to (MAX_SKB_FRAGS), and bytes that each of them has at most. */
 const FRAGMENTS_MAX = 17;
@@ -55,8 +61,35 @@ export function checkTimestamping(flags: number): number {
   return (flags & ~STAMP_BITS) !== 0 || idless || statsless ? -EINVAL : 0;
 }
 
+/** TCP_INQ: what is left to be read, and one more when the end of the stream is among it. */
+export function inqControl(endpoint: TcpEndpoint | null): ControlMessage {
+  const left = (endpoint?.readable ?? 0) + (endpoint?.finReceived === true ? 1 : 0);
+  return { cmsg_level: SOL_TCP, cmsg_type: TCP_CM_INQ, cmsg_data: left };
+}
+
+/** MSG_ERRQUEUE: puts the bytes that a notice is about into into[start, end); returns what `receive` returns. */
+export function readNotice(
+  notice: Notice,
+  family: number,
+  into: Uint8Array,
+  start: number,
+  end: number,
+  flags: number,
+  from: Out<Sockaddr> | null,
+): number {
+  const { bytes } = notice;
+  const count = Math.min(bytes.length, end - start);
+  into.set(bytes.subarray(0, count), start);
+  if (from !== null) from.value = null;
+  if (from instanceof MessageOut) {
+    from.flags |= MSG_ERRQUEUE;
+    from.control.push(...noticeControl(notice, family));
+  }
+  return (flags & MSG_TRUNC) !== 0 ? bytes.length : count;
+}
+
 /** The control messages that say what an entry is about, in Linux's order. */
-export function noticeControl({ origin, code, info, data, atUs }: Notice, family: number): ControlMessage[] {
+function noticeControl({ origin, code, info, data, atUs }: Notice, family: number): ControlMessage[] {
   const control: ControlMessage[] = [];
   if (atUs >= 0) {
     const us = atUs % 1e6;

@@ -32,15 +32,12 @@ import {
   MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
-  MSG_TRUNC,
   MSG_ZEROCOPY,
   SOCK_STREAM,
   SOF_TIMESTAMPING_OPT_ID,
-  SOL_TCP,
-  TCP_CM_INQ,
 } from './constants.ts';
-import { type ControlMessage, MessageOut } from './control.ts';
-import { noticeControl } from './notices.ts';
+import { MessageOut } from './control.ts';
+import { inqControl, readNotice } from './notices.ts';
 import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
 import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
 
@@ -302,9 +299,13 @@ export class TcpSocket extends Socket {
     from: Out<Sockaddr> | null,
   ): number {
     if ((flags & MSG_OOB) !== 0) return -EINVAL;
-    if ((flags & MSG_ERRQUEUE) !== 0) return this.receiveNotice(into, start, end, flags, from);
+    if ((flags & MSG_ERRQUEUE) !== 0) {
+      const notice = this.endpoint?.takeNotice() ?? null;
+      return notice === null ? -EAGAIN : readNotice(notice, this.family, into, start, end, flags, from);
+    }
     const result = this.receiveStream(into, start, end, flags, from);
-    if (result >= 0 && this.options.inq && from instanceof MessageOut) from.control.push(this.inqControl());
+    if (result >= 0 && this.options.inq && from instanceof MessageOut)
+      from.control.push(inqControl(this.endpoint));
     return result;
   }
 
@@ -326,34 +327,6 @@ export class TcpSocket extends Socket {
     if (error !== 0) return -error;
     if (endpoint.eof || !(endpoint.connected || endpoint.connecting)) return 0;
     return -EAGAIN;
-  }
-
-  /** TCP_INQ: what is left to be read, and one more when the end of the stream is among it. */
-  private inqControl(): ControlMessage {
-    const { endpoint } = this;
-    const left = (endpoint?.readable ?? 0) + (endpoint?.finReceived === true ? 1 : 0);
-    return { cmsg_level: SOL_TCP, cmsg_type: TCP_CM_INQ, cmsg_data: left };
-  }
-
-  /** MSG_ERRQUEUE: the oldest notice, with the bytes that it is about. */
-  private receiveNotice(
-    into: Uint8Array,
-    start: number,
-    end: number,
-    flags: number,
-    from: Out<Sockaddr> | null,
-  ): number {
-    const notice = this.endpoint?.takeNotice() ?? null;
-    if (notice === null) return -EAGAIN;
-    const { bytes } = notice;
-    const count = Math.min(bytes.length, end - start);
-    into.set(bytes.subarray(0, count), start);
-    if (from !== null) from.value = null;
-    if (from instanceof MessageOut) {
-      from.flags |= MSG_ERRQUEUE;
-      from.control.push(...noticeControl(notice, this.family));
-    }
-    return (flags & MSG_TRUNC) !== 0 ? bytes.length : count;
   }
 
   override get isFinished(): boolean {

@@ -83,7 +83,7 @@ export function mayZeroCopy({ notices, context }: Tcb): boolean {
   return notices === null || notices.memory + SKB_OVERHEAD <= context.host.sysctl.optmem_max;
 }
 
-/** SO_TIMESTAMPING. With OPT_ID bytes are numbered from here on: the next one written, or the oldest not acknowledged. */
+/** SO_TIMESTAMPING. OPT_ID numbers bytes from the oldest that is not acknowledged on, OPT_ID_TCP from the next one. */
 export function setTimestamping(tcb: Tcb, flags: number): void {
   tcb.notices ??= new Notices();
   const { notices } = tcb;
