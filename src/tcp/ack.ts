@@ -7,6 +7,7 @@ import { SYN } from '../wire/tcp.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { traceCwnd } from './ca-state.ts';
 import { CHRONO_BUSY, stopChrono } from './chrono.ts';
+import { restartAfterIdle } from './cwnd-usage.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
 import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN, type TxSegment } from './flight.ts';
@@ -14,7 +15,6 @@ import { removeDuplicates } from './lost-marks.ts';
 import { updateMss } from './mss.ts';
 import { checkProbeArrived } from './mtu-probe.ts';
 import { noticeAck } from './notices.ts';
-import { restartAfterIdle } from './output.ts';
 import { reduceWindow } from './prr.ts';
 import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
 import { finishSample, noteRate } from './rate-sample.ts';
@@ -314,7 +314,10 @@ function controlWindow(tcb: Tcb, outcome: AckOutcome): void {
   if (model !== null) model.onSample(tcb, outcome.rate);
   else if (tcb.caState === 'Recovery' || tcb.caState === 'CWR')
     reduceWindow(tcb, delivered, tcb.lost - outcome.priorLost, outcome.advanced);
-  else if (mayGrow(tcb, outcome)) tcb.congestion.onAck(tcb, delivered);
+  else if (mayGrow(tcb, outcome)) {
+    tcb.congestion.onAck(tcb, delivered);
+    tcb.cwndStampUs = tcb.nowUs;
+  }
 }
 
 /** On a path that is known to change the order much, what arrives out of order counts as much as what does not. */

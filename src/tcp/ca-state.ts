@@ -32,6 +32,12 @@ export function retransmissionsOut({ flight }: Tcb): boolean {
   return flight.retransOut > 0 || ((flight.head?.marks ?? 0) & TX_EVER_RETRANS) !== 0;
 }
 
+/** The threshold as it is in effect: at least three quarters of the window (Linux's tcp_current_ssthresh). */
+export function currentSsthresh(tcb: Tcb): number {
+  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') return tcb.ssthresh;
+  return Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
+}
+
 function endRtoTime(tcb: Tcb): void {
   if (tcb.rtoStampUs === 0) return;
   tcb.totalRtoUs += tcb.nowUs - tcb.rtoStampUs;

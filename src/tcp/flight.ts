@@ -11,6 +11,8 @@ export const TX_EVER_RETRANS = 8;
 export const TX_SYN = 16;
 export const TX_FIN = 32;
 export const TX_PUSH = 64;
+/** Was taken for lost by its time, and not sent again since: RACK looks at it no more, whatever an undo says. */
+export const TX_UNTIMED = 128;
 /**
  * Ends one of Linux's sk_buffs: what was written, sent or sent again together. The segments of one are sent again
  * together, and each costs memory of its own.
@@ -111,6 +113,7 @@ export class Flight {
   /** A segment was sent again at `nowUs`. */
   sentAgain(segment: TxSegment, nowUs: number): void {
     segment.sentUs = nowUs;
+    segment.marks &= ~TX_UNTIMED;
     segment.order = this.sendings;
     this.sendings = (this.sendings + 1) | 0;
     segment.attempts++;

@@ -249,6 +249,7 @@ function startSending(tcb: Tcb): void {
   }
   // RFC 5681 section 3.1, and RFC 6928 section 2 for one loss alone.
   if (tcb.totalRetrans > 1) tcb.cwnd = 1;
+  tcb.cwndStampUs = tcb.nowUs;
 }
 
 /** Our FIN has arrived: FIN-WAIT-1, CLOSING and LAST-ACK move on. */

@@ -3,10 +3,10 @@
  * of the questions is that of Linux's tcp_write_xmit.
  * @module
  */
-import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import { seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { ACK, FIN, PSH } from '../wire/tcp.ts';
-import { CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, startChrono, stopChrono } from './chrono.ts';
-import { isCwndLimited } from './congestion/congestion.ts';
+import { CHRONO_RWND_LIMITED, startChrono, stopChrono } from './chrono.ts';
+import { noteUsage } from './cwnd-usage.ts';
 import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
 import { TX_EOR, TX_FIN, TX_PUSH, TX_SKB_END, TX_ZEROCOPY, type TxSegment } from './flight.ts';
@@ -215,38 +215,6 @@ function sendHead(
   if (length > 0) context.host.mib.TcpExt.TCPOrigDataSent += segments;
   if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') tcb.prrOut += segments;
   checkSpace(tcb);
-}
-
-/** Keeps track of how well the congestion window is used (Linux's tcp_cwnd_validate). */
-function noteUsage(tcb: Tcb, sent: boolean, deferred: boolean): void {
-  const { packetsOut, inFlight } = tcb.flight;
-  const limited = deferred || inFlight >= tcb.cwnd;
-  if (!sent && !limited) return;
-  if (
-    limited ||
-    seqGe(tcb.sndUna, tcb.cwndUsageSeq) ||
-    (!tcb.cwndLimited && packetsOut > tcb.maxPacketsOut)
-  ) {
-    tcb.cwndLimited = limited;
-    tcb.maxPacketsOut = packetsOut;
-    tcb.cwndUsageSeq = tcb.sndNxt;
-  }
-  // A writer that waits, and nothing left to send: the buffer is too small.
-  if (tcb.writeBlocked && tcb.writeQueue.length === 0 && !isCwndLimited(tcb))
-    startChrono(tcb, CHRONO_SNDBUF_LIMITED);
-}
-
-/** RFC 5681 section 4.1: after a silence longer than the time-out the window falls back towards the initial one. */
-export function restartAfterIdle(tcb: Tcb): void {
-  if (tcb.flight.packetsOut > 0 || tcb.congestion.model !== null) return;
-  const idleUs = tcb.nowUs - tcb.lastSentUs;
-  if (tcb.lastSentUs === 0 || idleUs <= tcb.rtoUs) return;
-  const { sysctl } = tcb.context.host;
-  if (!sysctl.tcp_slow_start_after_idle) return;
-  const restart = Math.min(sysctl.ethertype_init_cwnd, tcb.cwnd);
-  tcb.ssthresh = Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
-  for (let left = idleUs - tcb.rtoUs; left > 0 && tcb.cwnd > restart; left -= tcb.rtoUs) tcb.cwnd >>= 1;
-  tcb.cwnd = Math.max(tcb.cwnd, restart);
 }
 
 /** The tail loss probe's new data: one packet, whatever Nagle or the congestion window say. False when none may go. */

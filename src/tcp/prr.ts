@@ -18,9 +18,11 @@ export function beginReduction(tcb: Tcb): void {
   queueCwr(tcb);
 }
 
-/** The reduction is over. */
+/** The reduction is over: the window is what is left of it. */
 export function endReduction(tcb: Tcb): void {
-  if (tcb.congestion.model === null && tcb.ssthresh < SSTHRESH_INFINITE) tcb.cwnd = tcb.ssthresh;
+  if (tcb.congestion.model !== null || tcb.ssthresh >= SSTHRESH_INFINITE) return;
+  tcb.cwnd = tcb.ssthresh;
+  tcb.cwndStampUs = tcb.nowUs;
 }
 
 /**

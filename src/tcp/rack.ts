@@ -6,7 +6,7 @@
  */
 import { type Seq, seqDiff, seqGe, seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
-import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
+import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, TX_UNTIMED, type TxSegment } from './flight.ts';
 import { markLost } from './lost-marks.ts';
 import type { Tcb } from './tcb.ts';
 import { armReorder } from './transmit-timer.ts';
@@ -53,15 +53,19 @@ export function detectLosses(tcb: Tcb): number {
   for (let index = 0; index < flight.packetsOut; index++) {
     const segment = flight.at(index) as TxSegment;
     const { marks } = segment;
-    if ((marks & TX_SACKED) !== 0 || (marks & (TX_LOST | TX_RETRANS)) === TX_LOST) continue;
+    if ((marks & (TX_SACKED | TX_UNTIMED)) !== 0 || (marks & (TX_LOST | TX_RETRANS)) === TX_LOST) continue;
     if (seqGe(segment.order, tcb.rackOrder)) {
       // What stands behind a segment that was sent but once was sent later still.
       if ((marks & TX_EVER_RETRANS) === 0) break;
       continue;
     }
     const leftUs = timeLeftUs(tcb, segment, windowUs);
-    if (leftUs <= 0) markLost(tcb, segment);
-    else if (leftUs > waitUs) waitUs = leftUs;
+    if (leftUs <= 0) {
+      markLost(tcb, segment);
+      segment.marks |= TX_UNTIMED;
+    } else if (leftUs > waitUs) {
+      waitUs = leftUs;
+    }
   }
   return waitUs;
 }

@@ -13,7 +13,7 @@
  */
 import { seqDiff, seqGe, seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
-import { keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
+import { currentSsthresh, keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
 import { queueCwr } from './ecn.ts';
 import { TX_FIN, TX_SACKED, type TxSegment } from './flight.ts';
 import { countDuplicate, limitDuplicates, markHeadLost, markLost } from './lost-marks.ts';
@@ -200,12 +200,6 @@ function enterRecovery(tcb: Tcb, ece: boolean): void {
   setCaState(tcb, 'Recovery');
 }
 
-/** The threshold as it is in effect: at least three quarters of the window (Linux's tcp_current_ssthresh). */
-function currentSsthresh(tcb: Tcb): number {
-  if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') return tcb.ssthresh;
-  return Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
-}
-
 /** The retransmission timer went off: everything not SACKed is taken for lost, and slow start begins. */
 export function enterLoss(tcb: Tcb): void {
   const { flight } = tcb;
@@ -221,6 +215,7 @@ export function enterLoss(tcb: Tcb): void {
     beginUndo(tcb);
   }
   tcb.cwnd = flight.inFlight + 1;
+  tcb.cwndStampUs = tcb.nowUs;
   tcb.cwndCount = 0;
   // Much had arrived, and still it came to this: patience did not pay.
   if (calm && flight.sackedOut >= sysctl.tcp_reordering)

@@ -223,6 +223,9 @@ export abstract class Tcb implements Timer, CongestionState {
   maxPacketsOut = 0;
   cwndLimited = false;
   cwndUsageSeq: Seq = 0;
+  /** Of a window that was not full, what was used of it since it last was; and when that was. */
+  cwndUsed = 0;
+  cwndStampUs = 0;
   /** Segments leave one after another at a rate, not in bursts. */
   paced = false;
   /** The earliest time for the next one, in microseconds with a fraction; and a model's rate (pacing.ts). */

@@ -77,8 +77,9 @@ function undo(tcb: Tcb, unmark: boolean): void {
       withdrawCwr(tcb);
     }
   }
+  tcb.cwndStampUs = tcb.nowUs;
   tcb.undoable = false;
-  // What is really lost must be found anew.
+  // Others may be lost all the same.
   tcb.rackAdvanced = true;
 }
 

@@ -42,7 +42,15 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     [tcb.srtt8Us, tcb.rttvarUs, tcb.mdevUs, tcb.mdevMaxUs, tcb.rttSeq, tcb.rtoUs],
     [tcb.backoff, tcb.retransmits, ago(tcb.retransmitStampUs), tcb.probesOut, tcb.totalRetrans],
     [tcb.cwnd, tcb.ssthresh, tcb.cwndCount, tcb.highSeq, tcb.reordering, tcb.highSacked],
-    [tcb.priorCwnd, tcb.prrDelivered, tcb.prrOut, tcb.maxPacketsOut, tcb.cwndUsageSeq],
+    [
+      tcb.priorCwnd,
+      tcb.prrDelivered,
+      tcb.prrOut,
+      tcb.maxPacketsOut,
+      tcb.cwndUsageSeq,
+      tcb.cwndUsed,
+      ago(tcb.cwndStampUs),
+    ],
     ...ofRecovery(tcb, ago),
     [tcb.quickAcks, tcb.atoUs, tcb.dsackStart, tcb.dsackEnd, ago(tcb.lastOutOfWindowAckUs)],
     [
