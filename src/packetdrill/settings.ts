@@ -1,4 +1,5 @@
 import { DEFAULT_SYSCTL, type Sysctl } from '../core/sysctl.ts';
+import { CONGESTION_CONTROLS } from '../tcp/congestion/registry.ts';
 import { parseFastOpenKeys } from '../transport/fast-open-cookies.ts';
 import { CommandError } from './shell.ts';
 
@@ -11,6 +12,14 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   // No metrics are kept.
   'tcp_no_metrics_save',
 ]);
+
+/** Settings that are only for reading, with their values. */
+const READ_ONLY: ReadonlyMap<string, string> = new Map([
+  ['tcp_available_congestion_control', CONGESTION_CONTROLS.join(' ')],
+]);
+
+/** tcp_ecn above it turns on Accurate ECN. */
+const ECN_MAX = 2;
 
 /** The settings of a stack as a script reaches them: by their names, as text. */
 export class Settings {
@@ -26,7 +35,7 @@ export class Settings {
   /** Whether there is a setting of this name. */
   has(name: string): boolean {
     const key = keyOf(name);
-    return key in DEFAULT_SYSCTL || WITHOUT_EFFECT.has(key);
+    return key in DEFAULT_SYSCTL || WITHOUT_EFFECT.has(key) || READ_ONLY.has(key);
   }
 
   /** Sets `net.ipv4.tcp_sack`, `/proc/sys/net/ipv4/tcp_sack` ... Throws CommandError when that cannot be. */
@@ -38,13 +47,14 @@ export class Settings {
       this.changed();
       return;
     }
+    if (READ_ONLY.has(key)) throw new CommandError(`sysctl ${name} is only for reading`);
     if (!WITHOUT_EFFECT.has(key)) throw new CommandError(`unknown sysctl '${name}'`);
   }
 
   /** The value of a setting as text; null when there is none, or none that can be changed. */
   get(name: string): string | null {
     const key = keyOf(name);
-    if (!(key in DEFAULT_SYSCTL)) return null;
+    if (!(key in DEFAULT_SYSCTL)) return READ_ONLY.get(key) ?? null;
     const value = this.sysctl[key as keyof Sysctl];
     if (Array.isArray(value)) return value.join(' ');
     return typeof value === 'boolean' ? String(Number(value)) : String(value);
@@ -66,11 +76,15 @@ function parseSetting(name: string, text: string, sample: unknown): unknown {
   if (typeof sample === 'string') {
     if (keyOf(name) === 'tcp_fastopen_key' && text !== '' && parseFastOpenKeys(text) === null)
       throw new CommandError(`sysctl ${name}: '${text}' is no key: four words of hexadecimal digits`);
+    if (keyOf(name) === 'tcp_congestion_control' && !CONGESTION_CONTROLS.includes(text))
+      throw new CommandError(`sysctl ${name}: there are ${CONGESTION_CONTROLS.join(', ')}, not '${text}'`);
     return text;
   }
   const numbers = text.trim().split(/\s+/).map(Number);
   if (text.trim() === '' || numbers.some(Number.isNaN))
     throw new CommandError(`sysctl ${name}: '${text}' is not a number`);
+  if (keyOf(name) === 'tcp_ecn' && (numbers[0] as number) > ECN_MAX)
+    throw new CommandError(`sysctl ${name}: there is no Accurate ECN, so ${ECN_MAX} is the most`);
   if (Array.isArray(sample)) {
     if (numbers.length !== sample.length)
       throw new CommandError(`sysctl ${name} needs ${sample.length} numbers`);

@@ -48,6 +48,12 @@ const TCP: Case[] = [
   ['TCP_WINDOW_CLAMP, at least half the smallest buffer', C.SOL_TCP, C.TCP_WINDOW_CLAMP, 10, 1152],
   ['TCP_QUICKACK', C.SOL_TCP, C.TCP_QUICKACK, 0, 0],
   ['TCP_CONGESTION', C.SOL_TCP, C.TCP_CONGESTION, 'reno', 'reno'],
+  ['TCP_CONGESTION, by a model', C.SOL_TCP, C.TCP_CONGESTION, 'bbr', 'bbr'],
+  ['SO_MAX_PACING_RATE', C.SOL_SOCKET, C.SO_MAX_PACING_RATE, 3_000_000_000, 3_000_000_000],
+  ['SO_MAX_PACING_RATE without a limit', C.SOL_SOCKET, C.SO_MAX_PACING_RATE, 0xffffffff, 0xffffffff],
+  ['SO_MAX_PACING_RATE below 0: no limit', C.SOL_SOCKET, C.SO_MAX_PACING_RATE, -1, 0xffffffff],
+  ['SO_MAX_PACING_RATE as text', C.SOL_SOCKET, C.SO_MAX_PACING_RATE, 'fast', 'EINVAL'],
+  ['TCP_CC_INFO is for reading', C.SOL_TCP, C.TCP_CC_INFO, 1, 'ENOPROTOOPT'],
   ['TCP_CONGESTION of an unknown name', C.SOL_TCP, C.TCP_CONGESTION, 'vegas2000', 'ENOENT'],
   ['TCP_CONGESTION as a number', C.SOL_TCP, C.TCP_CONGESTION, 1, 'EINVAL'],
   ['TCP_INFO is for reading', C.SOL_TCP, C.TCP_INFO, 1, 'ENOPROTOOPT'],
@@ -55,6 +61,7 @@ const TCP: Case[] = [
 ];
 
 const UDP: Case[] = [
+  ['SO_MAX_PACING_RATE is for streams', C.SOL_SOCKET, C.SO_MAX_PACING_RATE, 1000, 'ENOPROTOOPT'],
   ['IP_TOS', C.SOL_IP, C.IP_TOS, 0x13, 0x13],
   ['IP_TTL', C.SOL_IP, C.IP_TTL, 1, 1],
   ['IP_TTL of -1: the default', C.SOL_IP, C.IP_TTL, -1, 64],

@@ -48,6 +48,35 @@ test('a table of sockets, with the timers and tcp_info of those that have them',
   ]);
 });
 
+test('ECN, pacing and what BBR tells', () => {
+  const info = {
+    options: 27,
+    rtt: 40_100,
+    rttvar: 200,
+    snd_mss: 1448,
+    snd_cwnd: 692,
+    pacing_rate: 14_750_000,
+    max_pacing_rate: 20_000_000,
+    delivery_rate: 11_940_000,
+    delivery_rate_app_limited: 1,
+    last_data_sent: 2,
+    delivered: 5000,
+    delivered_ce: 12,
+    min_rtt: 40_000,
+  };
+  const model = { bw: 11_950_000, min_rtt: 40_000, pacing_gain: 320, cwnd_gain: 739 };
+  const bbr = { ...plain, state: 'ESTABLISHED', local: 'a:1', peer: 'b:2', congestion: 'bbr', info, model };
+  assert.equal(
+    formatSockets([bbr])[2],
+    '\t ts sack ecn ecnseen bbr rtt:40.1/0.2 mss:1448 cwnd:692 ' +
+      'bbr:(bw:95600000bps,mrtt:40,pacing_gain:1.25,cwnd_gain:2.88672) send 199903441bps lastsnd:2 ' +
+      'pacing_rate 118000000bps/160000000bps delivery_rate 95520000bps delivered:5000 delivered_ce:12 ' +
+      'app_limited minrtt:40',
+  );
+  const unlimited = { ...bbr, info: { ...info, pacing_rate: 2 ** 64, max_pacing_rate: 2 ** 64 } };
+  assert.doesNotMatch(formatSockets([unlimited])[2] ?? '', /pacing_rate/);
+});
+
 const LEFT: readonly [leftUs: number, shown: string][] = [
   [7_190_000_000, '119min'],
   [65_000_000, '1min5sec'],
