@@ -100,7 +100,7 @@ export function synAckArrived(tcb: Tcb, fastOpen: FastOpen, segment: Segment): b
   const { TcpExt } = tcb.context.host.mib;
   if (!fastOpen.asked && !fastOpen.synData) return false;
   const refused = fastOpen.synData && tcb.flight.packetsOut > 0;
-  remember(tcb, fastOpen, segment, refused);
+  remember(tcb, fastOpen, segment);
   if (refused) {
     fastOpen.clientFail = tcb.totalRetrans > 0 ? SYN_RETRANSMITTED : DATA_NOT_ACKED;
     markLostWithoutCongestion(tcb, 0);
@@ -116,8 +116,8 @@ export function synAckArrived(tcb: Tcb, fastOpen: FastOpen, segment: Segment): b
   return true;
 }
 
-/** What a SYN-ACK tells of a server: its MSS, a cookie, or that it gives none; and whether the SYN's data was lost. */
-function remember(tcb: Tcb, fastOpen: FastOpen, { options }: Segment, refused: boolean): void {
+/** What a SYN-ACK tells of a server: its MSS, a cookie, or that it gives none. */
+function remember(tcb: Tcb, fastOpen: FastOpen, { options }: Segment): void {
   const entry = fastOpen.destination?.learn();
   if (entry === undefined) return;
   // A cookie that nobody asked for says nothing.
@@ -125,14 +125,7 @@ function remember(tcb: Tcb, fastOpen: FastOpen, { options }: Segment, refused: b
   entry.mss = options.mss > 0 ? options.mss : tcb.peerMss;
   if (length > 0)
     entry.cookie = { bytes: options.cookie.slice(0, length), experimental: options.cookieExperimental };
-  const lost = tcb.totalRetrans > 0;
-  if (lost && fastOpen.asked && length < 0 && refused) {
-    entry.synLoss++;
-    entry.lastSynLossUs = tcb.nowUs;
-    return;
-  }
-  entry.synLoss = 0;
-  const inVain = fastOpen.asked && !lost && length < 0 && !fastOpen.synData;
+  const inVain = fastOpen.asked && length < 0 && tcb.totalRetrans === 0 && !fastOpen.synData;
   const next = fastOpen.experimental ? 2 : 1;
   if (inVain && entry.cookie === null && next > entry.tryExperimental) entry.tryExperimental = next;
 }

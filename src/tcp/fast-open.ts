@@ -29,9 +29,6 @@ export interface FastOpenMetrics {
   cookie: FastOpenCookie | null;
   /** How asking for a cookie in vain is varied: 1 ask by the option of the experiment, 2 that was in vain, too. */
   tryExperimental: 0 | 1 | 2;
-  /** SYNs with data in a row that were lost, as far as seen; and when the last was, in microseconds. */
-  synLoss: number;
-  lastSynLossUs: number;
 }
 
 /** The place where a server is remembered. */

@@ -5,15 +5,10 @@
  */
 import { seqDiff } from '../base/seq.ts';
 import { CHRONO_BUSY, startChrono } from './chrono.ts';
-<<<<<<< HEAD
+import { restartAfterIdle } from './cwnd-usage.ts';
 import { TX_EOR, TX_PUSH, TX_SKB_END, TX_ZEROCOPY, type TxSegment } from './flight.ts';
 import { joinsZeroCopy, noteZeroCopyWrite, requestStamps } from './notices.ts';
-import { pushOne, pushPending, restartAfterIdle } from './output.ts';
-=======
-import { restartAfterIdle } from './cwnd-usage.ts';
-import { TX_EOR, TX_PUSH, TX_SKB_END, type TxSegment } from './flight.ts';
 import { pushOne, pushPending } from './output.ts';
->>>>>>> e703c12 (An unused congestion window falls back (tcp_cwnd_validate); RACK forgets what it has called lost until it is sent again)
 import { checkAppLimited } from './rate-sample.ts';
 import { hasRoom } from './send-space.ts';
 import { NAGLE_CORK, NAGLE_PUSH } from './settings.ts';

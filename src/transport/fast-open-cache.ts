@@ -32,13 +32,7 @@ export class FastOpenCache {
   }
 
   private learn(key: string): FastOpenMetrics {
-    const entry = this.entries.get(key) ?? {
-      mss: 0,
-      cookie: null,
-      tryExperimental: 0,
-      synLoss: 0,
-      lastSynLossUs: 0,
-    };
+    const entry = this.entries.get(key) ?? { mss: 0, cookie: null, tryExperimental: 0 };
     this.entries.delete(key);
     this.entries.set(key, entry);
     for (const oldest of this.entries.keys()) {

@@ -122,6 +122,17 @@ describe('packetdrill: packets', () => {
     assert.match(await failure(lines, { strict: true }), /unexpected packets?:/);
   });
 
+  it('nor is the SYN that an earlier connection sends again', () => {
+    const connect = (fd: number): string[] => [
+      `+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = ${fd}`,
+      `+0 fcntl(${fd}, F_SETFL, O_RDWR|O_NONBLOCK) = 0`,
+      `+0 connect(${fd}, ..., ...) = -1 EINPROGRESS (Operation now in progress)`,
+      '+0 > S 0:0(0) <...>',
+    ];
+    // The first connection's SYN comes again at 1 s, the second one's at 1.5 s.
+    return passes([...connect(3), '+.5 %{ assert True }%', ...connect(4), '+1 > S 0:0(0) <...>']);
+  });
+
   it('what comes in may be longer than the MTU', () =>
     passes([...ESTABLISHED, '+0 < P. 1:10001(10000) ack 1 win 32792', '+0 read(4, ..., 20000) = 10000']));
 
