@@ -4,67 +4,9 @@
  */
 import type { IpLayer } from '../net/ip-layer.ts';
 import { Ipv6Address } from '../net/ipv6-address.ts';
-import type { Neighbor } from '../net/neighbor.ts';
 import type { Netif, NetifAddress } from '../net/netif.ts';
-import type { RouteEntry } from '../net/route-table.ts';
+import type { AddressRow, InterfaceRow, NeighborRow, RouteRow } from '../trace/ip-rows.ts';
 import { AF_INET, formatMac, type IpAddress, SCOPE_LINK, SCOPE_SITE } from '../wire/address.ts';
-
-/** One interface of `ip addr`. */
-export interface InterfaceRow {
-  readonly index: number;
-  readonly name: string;
-  /** 'UP', 'LOWER_UP', 'LOOPBACK' ... */
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly state: 'UP' | 'DOWN' | 'UNKNOWN';
-  /** 'ether', 'loopback', or 'none' where there are no hardware addresses. */
-  readonly kind: 'ether' | 'loopback' | 'none';
-  /** The hardware address; '' where there is none. */
-  readonly mac: string;
-  readonly addresses: readonly AddressRow[];
-}
-
-/** One address of `ip addr`. */
-export interface AddressRow {
-  readonly family: 4 | 6;
-  readonly address: string;
-  readonly prefixLength: number;
-  /** '' where there is none. */
-  readonly broadcast: string;
-  readonly scope: 'global' | 'site' | 'link' | 'host';
-  /** As ip has them: 'temporary', 'optimistic', 'dadfailed', 'deprecated', 'tentative', 'dynamic', 'stable-privacy'. */
-  readonly flags: readonly string[];
-  /** Seconds that are left; null for ever. */
-  readonly validSeconds: number | null;
-  readonly preferredSeconds: number | null;
-}
-
-/** One line of `ip route`. */
-export interface RouteRow {
-  readonly family: 4 | 6;
-  /** 'default', '10.65.0.0/24'. */
-  readonly destination: string;
-  /** '' when the destination is on the link. */
-  readonly gateway: string;
-  readonly netif: string;
-  readonly protocol: RouteEntry['protocol'];
-  /** The source address to prefer; '' leaves it to the interface. */
-  readonly source: string;
-  readonly metric: number;
-  /** Seconds until a router's word is over; null for ever. */
-  readonly expiresSeconds: number | null;
-}
-
-/** One line of `ip neigh`. */
-export interface NeighborRow {
-  readonly family: 4 | 6;
-  readonly address: string;
-  readonly netif: string;
-  /** '' when it is not known. */
-  readonly mac: string;
-  readonly router: boolean;
-  readonly state: Neighbor['state'];
-}
 
 /** Until when an address was granted to an interface by a server, in microseconds; Infinity when it was not. */
 export type LeaseEnd = (netif: Netif, address: IpAddress) => number;

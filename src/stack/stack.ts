@@ -33,19 +33,13 @@ import type { TcpSocketStream } from '../socket/api/tcp-stream.ts';
 import { Sys } from '../socket/calls.ts';
 import { RunQueue } from '../socket/run-queue.ts';
 import type { WaitOptions } from '../socket/wait.ts';
+import type { InterfaceRow, NeighborRow, RouteRow } from '../trace/ip-rows.ts';
 import type { TraceSink } from '../trace/sink.ts';
 import { TcpLayer } from '../transport/tcp-layer.ts';
 import { UdpLayer } from '../udp/udp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, IpAddress, parseCidr } from '../wire/address.ts';
 import { Configured } from './configured.ts';
-import {
-  type InterfaceRow,
-  interfaceRows,
-  type NeighborRow,
-  neighborRows,
-  type RouteRow,
-  routeRows,
-} from './network.ts';
+import { interfaceRows, neighborRows, routeRows } from './network.ts';
 import { advertiseOptions, type RouterOptions } from './router-options.ts';
 import { type SocketRow, socketRows } from './sockets.ts';
 

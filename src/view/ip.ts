@@ -2,61 +2,7 @@
  * Interfaces, routes and neighbours as ip(8) prints them: `ip addr`, `ip route`, `ip -6 route`, `ip neigh`.
  * @module
  */
-
-/** One interface, as plain values. */
-export interface InterfaceRow {
-  readonly index: number;
-  readonly name: string;
-  readonly flags: readonly string[];
-  readonly mtu: number;
-  readonly state: string;
-  /** 'ether', 'loopback', 'none'. */
-  readonly kind: string;
-  /** '' where there is none. */
-  readonly mac: string;
-  readonly addresses: readonly AddressRow[];
-}
-
-/** One address of an interface. */
-export interface AddressRow {
-  readonly family: 4 | 6;
-  readonly address: string;
-  readonly prefixLength: number;
-  /** '' where there is none. */
-  readonly broadcast: string;
-  readonly scope: string;
-  readonly flags: readonly string[];
-  /** Null for ever. */
-  readonly validSeconds: number | null;
-  readonly preferredSeconds: number | null;
-}
-
-/** One route. */
-export interface RouteRow {
-  readonly family: 4 | 6;
-  /** 'default', '10.65.0.0/24'. */
-  readonly destination: string;
-  /** '' when the destination is on the link. */
-  readonly gateway: string;
-  readonly netif: string;
-  readonly protocol: string;
-  /** '' when it is left to the interface. */
-  readonly source: string;
-  readonly metric: number;
-  /** Null for ever. */
-  readonly expiresSeconds: number | null;
-}
-
-/** One neighbour. */
-export interface NeighborRow {
-  readonly family: 4 | 6;
-  readonly address: string;
-  readonly netif: string;
-  /** '' when it is not known. */
-  readonly mac: string;
-  readonly router: boolean;
-  readonly state: string;
-}
+import type { AddressRow, InterfaceRow, NeighborRow, RouteRow } from '../trace/ip-rows.ts';
 
 const NO_MAC = '00:00:00:00:00:00';
 const BROADCAST_MAC = 'ff:ff:ff:ff:ff:ff';

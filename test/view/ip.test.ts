@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AddressRow, formatInterfaces, formatNeighbors, formatRoutes } from '../../src/view/ip.ts';
+import type { AddressRow } from '../../src/trace/ip-rows.ts';
+import { formatInterfaces, formatNeighbors, formatRoutes } from '../../src/view/ip.ts';
 
 const ADDRESS: AddressRow = {
   family: 4,
@@ -15,8 +16,8 @@ const ADDRESS: AddressRow = {
 const IPV6 = { ...ADDRESS, family: 6, prefixLength: 64, broadcast: '' } as const;
 
 test('interfaces with their addresses, as ip addr prints them', () => {
-  const ether = { index: 2, name: 'eth0', mtu: 1500, kind: 'ether', mac: '02:00:00:00:00:01' };
-  const addresses = [
+  const ether = { index: 2, name: 'eth0', mtu: 1500, kind: 'ether' as const, mac: '02:00:00:00:00:01' };
+  const addresses: AddressRow[] = [
     ADDRESS,
     {
       ...IPV6,
@@ -37,8 +38,16 @@ test('interfaces with their addresses, as ip addr prints them', () => {
     '    inet6 fe80::2/64 scope link dadfailed tentative',
     '       valid_lft forever preferred_lft forever',
   ]);
-  const none = { index: 3, name: 'tun0', mtu: 1400, kind: 'none', mac: '', flags: ['NOARP'], addresses: [] };
-  const lo = { ...none, index: 1, name: 'lo', kind: 'loopback' };
+  const none = {
+    index: 3,
+    name: 'tun0',
+    mtu: 1400,
+    kind: 'none' as const,
+    mac: '',
+    flags: ['NOARP'],
+    addresses: [],
+  };
+  const lo = { ...none, index: 1, name: 'lo', kind: 'loopback' as const };
   assert.deepEqual(
     formatInterfaces([
       { ...none, state: 'DOWN' },

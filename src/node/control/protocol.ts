@@ -2,8 +2,9 @@
  * What is said over a control socket: one line of JSON each way, then the connection ends.
  * @module
  */
-import type { InterfaceRow, NeighborRow, RouteRow } from '../../stack/network.ts';
+
 import type { DatagramRow, SocketRow } from '../../stack/sockets.ts';
+import type { InterfaceRow, NeighborRow, RouteRow } from '../../trace/ip-rows.ts';
 import type { CounterGroups } from '../../view/netstat.ts';
 
 /** What can be asked for. */
