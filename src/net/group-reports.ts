@@ -5,11 +5,18 @@
  */
 import type { Host } from '../core/host.ts';
 import { Alarm } from '../core/timers.ts';
-import { CHANGE_TO_EXCLUDE, CHANGE_TO_INCLUDE, type GroupRecord } from '../wire/group-record.ts';
+import {
+  CHANGE_TO_EXCLUDE,
+  CHANGE_TO_INCLUDE,
+  type GroupRecord,
+  MODE_IS_EXCLUDE,
+} from '../wire/group-record.ts';
 import type { Netif } from './netif.ts';
 
 /** A report of a change is sent once more within this time (RFC 3376 section 8.11, RFC 3810 section 9.11). */
 const UNSOLICITED_INTERVAL_US = 1_000_000;
+/** Records in one report: what fits into the packet that every host takes, 576 bytes over IPv4, 1280 over IPv6. */
+const RECORDS_MAX = 60;
 
 /** What an interface still has to report. */
 interface Pending {
@@ -60,14 +67,21 @@ export abstract class GroupReports {
     this.schedule(netif, [record], UNSOLICITED_INTERVAL_US);
   }
 
+  /** A querier asked for one group, or for all (null), and wants to hear of them within `withinMs`. */
+  protected answer(netif: Netif, asked: GroupRecord['group'] | null, withinMs: number): void {
+    const records = this.recordsOf(netif, MODE_IS_EXCLUDE);
+    const wanted = asked === null ? records : records.filter(({ group }) => asked.equals(group));
+    if (wanted.length > 0) this.schedule(netif, wanted, withinMs * 1000);
+  }
+
   /** Records of this type about the groups of an interface. */
-  protected recordsOf(netif: Netif, type: number): GroupRecord[] {
+  private recordsOf(netif: Netif, type: number): GroupRecord[] {
     const reported = this.groupsOf(netif).filter(group => this.isReported(group));
     return reported.map(group => ({ type, group }));
   }
 
   /** Reports at a random time within `withinUs`, together with what is still to be reported. */
-  protected schedule(netif: Netif, records: readonly GroupRecord[], withinUs: number): void {
+  private schedule(netif: Netif, records: readonly GroupRecord[], withinUs: number): void {
     const { host } = this;
     let pending = this.pending.get(netif);
     if (pending === undefined) {
@@ -86,4 +100,9 @@ export abstract class GroupReports {
     this.pending.delete(netif);
     this.report(netif, pending.records);
   }
+}
+
+/** Divides records among as many reports as it takes. */
+export function* inReports(records: readonly GroupRecord[]): Generator<readonly GroupRecord[]> {
+  for (let at = 0; at < records.length; at += RECORDS_MAX) yield records.slice(at, at + RECORDS_MAX);
 }

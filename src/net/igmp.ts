@@ -9,7 +9,7 @@ import type { Packet } from '../core/packet.ts';
 import { ANY_V4, IpAddress } from '../wire/address.ts';
 import { finishChecksum } from '../wire/checksum.ts';
 import { ETHERTYPE_IPV4 } from '../wire/ethernet.ts';
-import { CHANGE_TO_INCLUDE, type GroupRecord, MODE_IS_EXCLUDE } from '../wire/group-record.ts';
+import { CHANGE_TO_INCLUDE, type GroupRecord } from '../wire/group-record.ts';
 import {
   emitIgmp,
   emitIgmpReport,
@@ -22,7 +22,7 @@ import {
   parseIgmpQuery,
 } from '../wire/igmp.ts';
 import { emitIpv4RouterAlert, IPV4_ROUTER_ALERT_HEADER_LENGTH } from '../wire/ipv4.ts';
-import { GroupReports } from './group-reports.ts';
+import { GroupReports, inReports } from './group-reports.ts';
 import type { Interfaces } from './interfaces.ts';
 import { MULTICAST_MAC_HIGH, multicastMacLow } from './multicast-mac.ts';
 import type { Netif } from './netif.ts';
@@ -33,8 +33,6 @@ export const IPPROTO_IGMP = 2;
 const ALL_HOSTS: IpAddress = /* @__PURE__ */ IpAddress.v4(0xe0000001 | 0);
 const ALL_ROUTERS: IpAddress = /* @__PURE__ */ IpAddress.v4(0xe0000002 | 0);
 const ALL_IGMPV3_ROUTERS: IpAddress = /* @__PURE__ */ IpAddress.v4(0xe0000016 | 0);
-/** Records in one report: what fits into 576 bytes. */
-const RECORDS_MAX = 60;
 /** How long an old querier is remembered (RFC 3376 section 8.12), in microseconds. */
 const OLDER_QUERIER_US = 260e6;
 /** Internetwork control (RFC 3376 section 4). */
@@ -82,10 +80,7 @@ export class Igmp extends GroupReports implements TransportProtocol {
     const { version, group } = query;
     if (version !== 3) this.older.set(netif, { version, untilUs: this.host.nowUs + OLDER_QUERIER_US });
     const asked = group.isUnspecified ? null : group;
-    const records = this.recordsOf(netif, MODE_IS_EXCLUDE).filter(
-      record => asked === null || asked.equals(record.group),
-    );
-    if (records.length > 0) this.schedule(netif, records, query.maxResponseMs * 1000);
+    this.answer(netif, asked, query.maxResponseMs);
   }
 
   /** TransportProtocol: nobody waits for an answer. */
@@ -110,8 +105,7 @@ export class Igmp extends GroupReports implements TransportProtocol {
       for (const record of records) this.reportOld(netif, record, older.version);
       return;
     }
-    for (let at = 0; at < records.length; at += RECORDS_MAX) {
-      const part = records.slice(at, at + RECORDS_MAX);
+    for (const part of inReports(records)) {
       this.send(netif, ALL_IGMPV3_ROUTERS, igmpReportLength(part.length), (view, offset) =>
         emitIgmpReport(view, offset, part),
       );

@@ -8,13 +8,13 @@ import type { IpSendOptions } from '../core/network.ts';
 import type { Packet } from '../core/packet.ts';
 import { ALL_NODES, ALL_ROUTERS, ANY_V6, IpAddress, SCOPE_INTERFACE } from '../wire/address.ts';
 import { finishChecksum } from '../wire/checksum.ts';
-import { CHANGE_TO_INCLUDE, type GroupRecord, MODE_IS_EXCLUDE } from '../wire/group-record.ts';
+import { CHANGE_TO_INCLUDE, type GroupRecord } from '../wire/group-record.ts';
 import { IPPROTO_ICMPV6, icmp6Type, MLD_QUERY, setIcmp6Checksum } from '../wire/icmp6.ts';
 import { ipv6HopLimit } from '../wire/ipv6.ts';
 import { emitRouterAlert, IPV6_HOP_BY_HOP, ROUTER_ALERT_LENGTH } from '../wire/ipv6-extension.ts';
 import { emitMld1, emitMldReport, MLD1_REPORT_LENGTH, mldReportLength, parseMldQuery } from '../wire/mld.ts';
 import { pseudoHeaderSum } from '../wire/pseudo-header.ts';
-import { GroupReports } from './group-reports.ts';
+import { GroupReports, inReports } from './group-reports.ts';
 import type { Icmp6, LinkMessages } from './icmp6.ts';
 import type { Ipv6Output } from './ipv6-output.ts';
 import type { Netif } from './netif.ts';
@@ -22,8 +22,6 @@ import type { Router6 } from './router6.ts';
 
 /** ff02::16, where reports of version 2 go. */
 const ALL_MLDV2_ROUTERS: IpAddress = /* @__PURE__ */ IpAddress.v6(0xff020000, 0, 0, 0x16);
-/** Records in one report: what fits into 1280 bytes. */
-const RECORDS_MAX = 60;
 const OPTIONS: IpSendOptions = { ttl: 1, tos: 0, dontFragment: true };
 
 /** Who tells the routers of the links of one host. */
@@ -63,12 +61,9 @@ export class Mld extends GroupReports implements LinkMessages {
     const netif = this.find(index);
     if (netif === null) return;
     const asked = query.group.isUnspecified ? null : query.group.withZone(index);
-    const records = this.recordsOf(netif, MODE_IS_EXCLUDE).filter(
-      ({ group }) => asked === null || asked.equals(group),
-    );
     if (query.version === 1) this.version1.add(netif);
     else this.version1.delete(netif);
-    if (records.length > 0) this.schedule(netif, records, query.maxResponseMs * 1000);
+    this.answer(netif, asked, query.maxResponseMs);
   }
 
   /** Finds an interface by its index. Set by the IP layer. */
@@ -93,8 +88,7 @@ export class Mld extends GroupReports implements LinkMessages {
       for (const { type, group } of records) this.report1(netif, group, type === CHANGE_TO_INCLUDE);
       return;
     }
-    for (let at = 0; at < records.length; at += RECORDS_MAX) {
-      const part = records.slice(at, at + RECORDS_MAX);
+    for (const part of inReports(records)) {
       this.send(netif, ALL_MLDV2_ROUTERS, mldReportLength(part.length), (view, offset) =>
         emitMldReport(view, offset, part),
       );

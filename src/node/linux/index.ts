@@ -6,6 +6,7 @@
 
 export type { ClassicFilter, FilterInstruction } from './classic-filter.ts';
 export { SystemError } from './libc.ts';
+export type { LinkStats } from './link-stats.ts';
 export {
   addAddress,
   addRoute,
@@ -28,9 +29,8 @@ export {
   openPacketSocket,
   type PacketSocketLink,
   type PacketSocketOptions,
-  type PacketSocketStats,
 } from './packet-socket.ts';
 export { openTap, type TapOptions } from './tap.ts';
-export { TapLink, type TapStats } from './tap-link.ts';
-export { openXdp, type XdpLink, type XdpOptions, type XdpStats } from './xdp.ts';
+export { TapLink } from './tap-link.ts';
+export { openXdp, type XdpLink, type XdpOptions } from './xdp.ts';
 export type { XdpStatistics } from './xdp-fd.ts';

@@ -17,6 +17,7 @@ import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
 import { watchCarrier } from './carrier-watch.ts';
 import { type ClassicFilter, macFilter } from './classic-filter.ts';
 import { type Libc, libc } from './libc.ts';
+import { countSent, newLinkStats } from './link-stats.ts';
 import { MemoryBase } from './memory-base.ts';
 import { type Fanout, PacketFd, RING_BYTES, type RingStatistics } from './packet-fd.ts';
 import { insertVlanTag, type RingFrame, TP_STATUS_COPY } from './packet-ring.ts';
@@ -63,21 +64,6 @@ export interface PacketSocketOptions {
   readonly pool?: PacketPool | undefined;
   /** Is told of frames that could not be sent. */
   readonly trace?: TraceSink | null | undefined;
-}
-
-/** What a link on an interface has carried. */
-export interface PacketSocketStats {
-  received: number;
-  receivedBytes: number;
-  /** Super-segments among them. */
-  receivedSuper: number;
-  /** Received frames that were lost: the pool was at its limit, or the frame was not whole. */
-  receivedDropped: number;
-  sent: number;
-  sentBytes: number;
-  sentSuper: number;
-  /** Frames that were too big, or that the kernel did not take. */
-  sentDropped: number;
 }
 
 /** Frames that are read before the stack has its turn, and bytes. */
@@ -130,16 +116,7 @@ export class PacketSocketLink implements Link {
   /** The kernel's interface. */
   readonly device: string;
   readonly pool: PacketPool;
-  readonly stats: PacketSocketStats = {
-    received: 0,
-    receivedBytes: 0,
-    receivedSuper: 0,
-    receivedDropped: 0,
-    sent: 0,
-    sentBytes: 0,
-    sentSuper: 0,
-    sentDropped: 0,
-  };
+  readonly stats = newLinkStats();
   private readonly socket: PacketFd;
   private readonly system: Libc;
   private readonly env: Env;
@@ -207,11 +184,8 @@ export class PacketSocketLink implements Link {
     }
     const result = this.write(packet);
     if (result < 0) return this.notSent(packet, result);
-    const { stats } = this;
     this.retries = 0;
-    stats.sent++;
-    stats.sentBytes += packet.length;
-    if (packet.gsoSize > 0) stats.sentSuper++;
+    countSent(this.stats, packet);
     packet.release();
     return true;
   }

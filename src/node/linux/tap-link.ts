@@ -17,6 +17,7 @@ import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
 import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
 import { FrameReader, LOST } from './frame-reader.ts';
 import { type Libc, libc } from './libc.ts';
+import { countSent, newLinkStats } from './link-stats.ts';
 import { MemoryBase } from './memory-base.ts';
 import { DRAINED, MORE, NOTHING, register, type Watch } from './poller.ts';
 import { setTunCarrier, setTunOwner, setTunPersistent, type TunDevice } from './tun-device.ts';
@@ -31,21 +32,6 @@ export interface TapLinkOptions {
   readonly mac: Uint8Array | undefined;
   readonly pool: PacketPool | undefined;
   readonly trace: TraceSink | null | undefined;
-}
-
-/** What a TAP or TUN link has carried. */
-export interface TapStats {
-  received: number;
-  receivedBytes: number;
-  /** Super-segments among them. */
-  receivedSuper: number;
-  /** Received frames that were lost since the pool was at its limit. */
-  receivedDropped: number;
-  sent: number;
-  sentBytes: number;
-  sentSuper: number;
-  /** Frames that the kernel did not take: too big, or its interface was down. */
-  sentDropped: number;
 }
 
 /** Frames that are read before the stack has its turn. */
@@ -67,16 +53,7 @@ export class TapLink implements Link {
   readonly receiveOffloads: TunDevice['offloads'];
   /** Where received packets come from. */
   readonly pool: PacketPool;
-  readonly stats: TapStats = {
-    received: 0,
-    receivedBytes: 0,
-    receivedSuper: 0,
-    receivedDropped: 0,
-    sent: 0,
-    sentBytes: 0,
-    sentSuper: 0,
-    sentDropped: 0,
-  };
+  readonly stats = newLinkStats();
   private readonly system: Libc;
   private readonly env: Env;
   private readonly trace: TraceSink | null;
@@ -145,10 +122,7 @@ export class TapLink implements Link {
     }
     const result = this.write(packet);
     if (result < 0) return this.notSent(packet, result);
-    const { stats } = this;
-    stats.sent++;
-    stats.sentBytes += packet.length;
-    if (packet.gsoSize > 0) stats.sentSuper++;
+    countSent(this.stats, packet);
     packet.release();
     return true;
   }

@@ -13,6 +13,7 @@ import type { TraceSink } from '../../trace/sink.ts';
 import { ETHERNET_HEADER_LENGTH } from '../../wire/ethernet.ts';
 import { VLAN_TAG_LENGTH } from '../../wire/vlan.ts';
 import { watchCarrier } from './carrier-watch.ts';
+import { countSent, newLinkStats } from './link-stats.ts';
 import { recognizeOpenChecksum } from './open-checksum.ts';
 import { DRAINED, MORE, NOTHING, register, type Watch } from './poller.ts';
 import {
@@ -41,18 +42,6 @@ export interface XdpOptions {
   readonly pool?: PacketPool | undefined;
   /** Is told of frames that could not be sent. */
   readonly trace?: TraceSink | null | undefined;
-}
-
-/** What an AF_XDP link has carried. */
-export interface XdpStats {
-  received: number;
-  receivedBytes: number;
-  /** Received frames that were lost: the pool was at its limit, or the frame was larger than an IP packet can be. */
-  receivedDropped: number;
-  sent: number;
-  sentBytes: number;
-  /** Frames that were too big, or sent when there was no carrier. */
-  sentDropped: number;
 }
 
 /** Frames that are read before the stack has its turn, and bytes. */
@@ -94,14 +83,7 @@ export class XdpLink implements Link {
   /** The kernel's interface. */
   readonly device: string;
   readonly pool: PacketPool;
-  readonly stats: XdpStats = {
-    received: 0,
-    receivedBytes: 0,
-    receivedDropped: 0,
-    sent: 0,
-    sentBytes: 0,
-    sentDropped: 0,
-  };
+  readonly stats = newLinkStats();
   private readonly socket: XdpFd;
   private readonly env: Env;
   private readonly trace: TraceSink | null;
@@ -162,7 +144,7 @@ export class XdpLink implements Link {
   send(packet: Packet): boolean {
     if (this.isClosed || !this.hasCarrier || isTooBig(packet, 'ethernet', this.mtu, 0))
       return this.drop(packet);
-    const { socket, stats } = this;
+    const { socket } = this;
     if (this.free.length === 0) this.reclaim();
     const address = this.free.pop();
     if (address === undefined) {
@@ -173,8 +155,7 @@ export class XdpLink implements Link {
     const { start, end, length } = packet;
     socket.buffers.set(packet.bytes.subarray(start, end), address);
     socket.tx.push(address, length, 0);
-    stats.sent++;
-    stats.sentBytes += length;
+    countSent(this.stats, packet);
     packet.release();
     this.kickTask.wakeAt(0);
     return true;
