@@ -55,7 +55,7 @@ test('the walk shows every step, in order, in a terminal of 100 columns', () => 
     'FIN_WAIT_1',
     'TIME_WAIT -> CLOSED',
     '6. What is left',
-    '0 timers left',
+    ' 0 packets dropped, 0 timers left',
   ].map(what => [what, text.indexOf(what)] as const);
   places.forEach(([what, at], i) => {
     assert.ok(at >= 0, `${what} is missing`);
@@ -98,7 +98,7 @@ test('--ipv6 shows the same over IPv6', () => {
     'IP6 fd00::1.',
     '5. The four-way close',
     'Ip6.InReceives',
-    '0 timers left',
+    ' 0 packets dropped, 0 timers left',
   ]) {
     const found = ran.out.indexOf(what, at);
     assert.ok(found >= 0, `${what} is missing, or not in its place`);
