@@ -124,7 +124,7 @@ export class Bench implements TcpOutput {
       flags: flagsText(out.flags),
       seq: this.ours(out.seq),
       ack: (out.flags & ACK) !== 0 ? this.theirs(out.ack) : 0,
-      text: String.fromCharCode(...bytes),
+      text: Buffer.from(bytes).toString('latin1'),
       window: out.window,
       mss: options.mss,
       gsoSize: out.gsoSize,
@@ -161,7 +161,7 @@ export class Bench implements TcpOutput {
     segment.ack = flags.includes('.') ? (this.iss + (peer.ack ?? this.ours(this.connection.sndNxt))) | 0 : 0;
     segment.flags = flagsOf(flags);
     segment.window = peer.window ?? this.options.peerWindow ?? 65535;
-    segment.bytes = Uint8Array.from(peer.text ?? '', character => character.charCodeAt(0));
+    segment.bytes = Buffer.from(peer.text ?? '', 'latin1');
     segment.start = 0;
     segment.end = segment.bytes.length;
     options.clear();
@@ -190,15 +190,15 @@ export class Bench implements TcpOutput {
   }
 
   write(text: string, flags = 0): number {
-    const bytes = Uint8Array.from(text, character => character.charCodeAt(0));
+    const bytes = Buffer.from(text, 'latin1');
     return this.connection.write(bytes, 0, bytes.length, flags);
   }
 
   /** Everything that can be read now. */
-  read(max = 1 << 20): string {
-    const into = new Uint8Array(max);
-    const n = this.connection.read(into, 0, max, false);
-    return String.fromCharCode(...into.subarray(0, n));
+  read(max = Infinity): string {
+    const into = new Uint8Array(Math.min(max, this.connection.readable));
+    const n = this.connection.read(into, 0, into.length, false);
+    return Buffer.from(into.buffer, 0, Math.max(n, 0)).toString('latin1');
   }
 
   /** Changes socket options. */
