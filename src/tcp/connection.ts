@@ -86,6 +86,9 @@ export class TcpConnection extends Tcb {
     const marks = TX_SYN | TX_SKB_END | (synAckSentUs === 0 || synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
     this.totalRetrans = synAckRetransmits;
     this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
+    // As Linux, which makes the connection by that ACK: its window is the first that counts, not the SYN's.
+    this.sndWnd = 0;
+    this.maxSndWnd = 0;
     // The peer's ACK of our SYN is no acknowledged byte; an active open counts it (both as Linux).
     this.bytesAcked = -1;
   }
