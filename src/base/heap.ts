@@ -1,7 +1,5 @@
 /** What a TimerHeap orders: anything with room for the heap's own book-keeping. */
 export interface HeapNode {
-  /** When it is due, in microseconds; valid while it is armed. */
-  dueUs: number;
   /** Position in the heap, -1 when it is not in one. Written by the heap alone. */
   heapIndex: number;
 }
@@ -26,10 +24,14 @@ export class TimerHeap<T extends HeapNode> {
     return this.size === 0 ? Number.POSITIVE_INFINITY : (this.dues[0] as number);
   }
 
+  /** When `node` is due, in microseconds; Infinity when it is not armed. */
+  dueOf(node: T): number {
+    return node.heapIndex < 0 ? Number.POSITIVE_INFINITY : (this.dues[node.heapIndex] as number);
+  }
+
   /** Arms `node` for `dueUs`; a node that is armed already moves. */
   set(node: T, dueUs: number): void {
     this.delete(node);
-    node.dueUs = dueUs;
     if (this.size === this.dues.length) this.grow();
     this.up(this.size++, node, dueUs, this.armed++);
   }

@@ -72,7 +72,7 @@ class Scheduler {
       task.ready = true;
       this.ready.push(task);
       this.request();
-    } else if (atUs !== Number.POSITIVE_INFINITY && (task.heapIndex < 0 || atUs < task.dueUs)) {
+    } else if (atUs < this.heap.dueOf(task)) {
       this.heap.set(task, atUs);
       if (atUs < this.timerUs && task.heapIndex === 0) this.request();
     }
@@ -180,7 +180,6 @@ class Scheduler {
 }
 
 class ScheduledTask implements HeapNode, Task {
-  dueUs = 0;
   heapIndex = -1;
   /** Whether it stands among the ready tasks and was not cancelled. */
   ready = false;

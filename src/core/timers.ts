@@ -8,7 +8,6 @@ export interface Timer extends HeapNode {
 
 /** A timer that calls a function: for what is not armed millions of times a second. */
 export class Alarm implements Timer {
-  dueUs = 0;
   heapIndex = -1;
   readonly fire: (nowUs: number) => void;
 
@@ -35,6 +34,11 @@ export class Timers {
   /** When the earliest is due, in microseconds; Infinity when none is armed. */
   get nextUs(): number {
     return this.heap.nextUs;
+  }
+
+  /** When a timer is due, in microseconds; Infinity when it is not armed. */
+  dueOf(timer: Timer): number {
+    return this.heap.dueOf(timer);
   }
 
   /** Arms or moves a timer. */

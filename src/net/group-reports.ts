@@ -91,7 +91,7 @@ export abstract class GroupReports {
     const isNews = (old: GroupRecord): boolean => !records.some(({ group }) => group.equals(old.group));
     pending.records = [...pending.records.filter(isNews), ...records];
     const dueUs = host.nowUs + Math.floor(host.randomShare() * withinUs);
-    if (!pending.alarm.armed || dueUs < pending.alarm.dueUs) host.timers.set(pending.alarm, dueUs);
+    if (dueUs < host.timers.dueOf(pending.alarm)) host.timers.set(pending.alarm, dueUs);
   }
 
   private fire(netif: Netif): void {

@@ -58,7 +58,6 @@ export interface Advertisement {
 
 /** One neighbour on one interface. */
 export class Neighbor implements Timer {
-  dueUs = 0;
   heapIndex = -1;
   readonly netif: Netif;
   readonly address: IpAddress;

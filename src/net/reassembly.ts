@@ -24,7 +24,6 @@ interface Sender {
 
 /** An incomplete datagram. */
 class Datagram implements Timer {
-  dueUs = 0;
   heapIndex = -1;
   readonly key: string;
   readonly senderKey: string;

@@ -97,7 +97,7 @@ export class RouterAdvertiser {
     if (link === undefined) return;
     const { nowUs } = this.host;
     const soonestUs = Math.max(0, link.lastUs + MIN_DELAY_US - nowUs);
-    if (link.alarm.armed && link.alarm.dueUs <= nowUs + soonestUs + ANSWER_DELAY_US) return;
+    if (this.host.timers.dueOf(link.alarm) <= nowUs + soonestUs + ANSWER_DELAY_US) return;
     this.schedule(link, soonestUs, soonestUs + ANSWER_DELAY_US);
   }
 

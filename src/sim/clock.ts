@@ -195,10 +195,11 @@ export class VirtualClock {
   }
 
   private runNext(lastUs: number): boolean {
+    const dueUs = this.heap.nextUs;
     const task = this.heap.popDue(lastUs);
     if (task === undefined) return false;
     assert(!this.running, 'the clock is not run from inside a task');
-    if (task.dueUs > this.nowUs) this.moveTo(task.dueUs);
+    if (dueUs > this.nowUs) this.moveTo(dueUs);
     if (++this.atThisInstant > this.limits.tasksAtOneInstant) {
       this.atThisInstant = 0;
       throw new ClockLimitError(
@@ -227,7 +228,6 @@ export class VirtualClock {
 }
 
 class VirtualTask implements HeapNode, Task {
-  dueUs = 0;
   heapIndex = -1;
   readonly run: () => void;
   private readonly clock: VirtualClock;
@@ -241,8 +241,7 @@ class VirtualTask implements HeapNode, Task {
 
   wakeAt(atUs: number): void {
     const dueUs = Math.max(Math.ceil(atUs), this.clock.nowUs);
-    if (this.heapIndex >= 0 && this.dueUs <= dueUs) return;
-    if (dueUs !== Number.POSITIVE_INFINITY) this.heap.set(this, dueUs);
+    if (dueUs < this.heap.dueOf(this)) this.heap.set(this, dueUs);
   }
 
   cancel(): void {

@@ -13,7 +13,6 @@ export const WAIT: number = Number.NEGATIVE_INFINITY;
  * is all there is of it: its place in the file's wait queue, its timer, and what it has done so far.
  */
 export abstract class BlockingCall implements Waiter, Timer {
-  dueUs = 0;
   heapIndex = -1;
   mask: number;
   readonly exclusive = false;

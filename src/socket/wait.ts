@@ -40,7 +40,6 @@ export function waitForAny(
 
 /** One wait: its links in the queues, its timer and its listener at the signal, all taken away when it ends. */
 class Wait implements Timer {
-  dueUs = 0;
   heapIndex = -1;
   private readonly host: Host;
   private readonly resolve: (result: number) => void;

@@ -4,6 +4,7 @@
  */
 
 import type { BoundAddress } from '../core/bound-address.ts';
+import type { Host } from '../core/host.ts';
 import type { FiveTuple } from '../core/network.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import { outQueue, runningTimer, tcpInfo } from '../tcp/info.ts';
@@ -80,7 +81,7 @@ export function socketRows(tcp: TcpLayer): SocketRow[] {
   for (const flow of tcp.flows) {
     if (flow instanceof TcpEndpoint) rows.push(endpointRow(ip, flow));
     else if (flow instanceof TimeWait) rows.push(timeWaitRow(ip, flow, tcp.host.nowUs));
-    else if (flow instanceof SynRequest) rows.push(requestRow(ip, flow, tcp.host.nowUs));
+    else if (flow instanceof SynRequest) rows.push(requestRow(ip, flow, tcp.host));
   }
   const key = (row: SocketRow): string => `${row.local} ${row.peer}`;
   const rest = rows.splice(listeners).sort((a, b) => (key(a) < key(b) ? -1 : 1));
@@ -136,10 +137,10 @@ function timeWaitRow(ip: IpLayer, entry: TimeWait, nowUs: number): SocketRow {
   return { ...names(ip, entry), state: 'TIME_WAIT', recvQ: 0, sendQ: 0, timer, ...NO_CONTROL };
 }
 
-function requestRow(ip: IpLayer, request: SynRequest, nowUs: number): SocketRow {
+function requestRow(ip: IpLayer, request: SynRequest, { nowUs, timers }: Host): SocketRow {
   const timer = {
     name: 'on',
-    leftUs: Math.max(request.dueUs - nowUs, 0),
+    leftUs: Math.max(timers.dueOf(request) - nowUs, 0),
     retransmits: request.retransmits,
   } as const;
   return { ...names(ip, request), state: 'SYN_RCVD', recvQ: 0, sendQ: 0, timer, ...NO_CONTROL };

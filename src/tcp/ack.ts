@@ -190,19 +190,24 @@ function removeAcknowledged(tcb: Tcb, outcome: AckOutcome): void {
   let low = tcb.sndNxt;
   let retransmitted = false;
   let acked = 0;
+  // The newest of those in a row that were sent once and have arrived now: what the others would say is older.
+  let newest: TxSegment | null = null;
   for (let head = flight.head; head !== undefined && seqLe(head.end, sndUna); head = flight.head) {
     const { marks } = head;
-    if ((marks & TX_EVER_RETRANS) !== 0) {
-      retransmitted = true;
-    } else if ((marks & TX_SACKED) === 0) {
-      lastUs = head.sentUs;
+    if ((marks & (TX_EVER_RETRANS | TX_SACKED)) === 0) {
       if (firstUs === 0) {
-        firstUs = lastUs;
+        firstUs = head.sentUs;
         low = head.seq;
+        if (seqLe(head.end, tcb.highSeq)) outcome.originalArrived = true;
       }
-      if (seqLe(head.end, tcb.highSeq)) outcome.originalArrived = true;
+      newest = head;
+    } else {
+      if (newest !== null) lastUs = noteAcknowledged(tcb, newest, outcome);
+      newest = null;
+      if ((marks & TX_EVER_RETRANS) !== 0) retransmitted = true;
+      if ((marks & TX_SACKED) === 0) noteAcknowledged(tcb, head, outcome);
     }
-    if ((marks & TX_SACKED) === 0) noteAcknowledged(tcb, head, outcome);
+    if ((marks & TX_SACKED) === 0 && tcb.sack) outcome.delivered++;
     if ((marks & TX_SYN) !== 0) {
       outcome.synAcked = true;
       tcb.undoStampUs = 0;
@@ -213,6 +218,7 @@ function removeAcknowledged(tcb: Tcb, outcome: AckOutcome): void {
     flight.shift();
     context.freeSegment(head);
   }
+  if (newest !== null) lastUs = noteAcknowledged(tcb, newest, outcome);
   trimHead(tcb, sndUna);
   outcome.reneged = ((flight.head?.marks ?? 0) & TX_SACKED) !== 0;
   measure(tcb, outcome, retransmitted ? 0 : firstUs, lastUs, acked === 1 && !hadSacked);
@@ -220,14 +226,15 @@ function removeAcknowledged(tcb: Tcb, outcome: AckOutcome): void {
   if (acked > 0) afterRemoval(tcb, outcome, acked, low, retransmitted);
 }
 
-/** A segment arrived that no SACK had reported before. */
-function noteAcknowledged(tcb: Tcb, segment: TxSegment, outcome: AckOutcome): void {
+/** A segment arrived that no SACK had reported before; returns when it was sent. */
+function noteAcknowledged(tcb: Tcb, segment: TxSegment, outcome: AckOutcome): number {
+  const { sentUs, marks } = segment;
   noteRate(tcb, segment, outcome.rate);
-  if (!tcb.sack) return;
-  outcome.delivered++;
+  if (!tcb.sack || sentUs === 0) return sentUs;
   // An echo of an earlier time: it was the original, which says nothing of when this one was sent.
-  const spurious = (segment.marks & TX_EVER_RETRANS) !== 0 && echoesBefore(tcb, outcome, segment.sentUs);
-  if (!spurious && segment.sentUs !== 0) advanceRack(tcb, segment);
+  const spurious = (marks & TX_EVER_RETRANS) !== 0 && echoesBefore(tcb, outcome, sentUs);
+  if (!spurious) advanceRack(tcb, segment);
+  return sentUs;
 }
 
 /** What it says of order and of duplicates that whole segments were acknowledged. */

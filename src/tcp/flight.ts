@@ -122,7 +122,8 @@ export class Flight {
   /** Removes the oldest segment and its marks. */
   shift(): TxSegment | undefined {
     const segment = this.segments.shift();
-    if (segment !== undefined) this.unmark(segment, TX_SACKED | TX_LOST | TX_RETRANS | TX_SKB_END);
+    if (segment !== undefined && segment.marks !== 0)
+      this.unmark(segment, TX_SACKED | TX_LOST | TX_RETRANS | TX_SKB_END);
     return segment;
   }
 

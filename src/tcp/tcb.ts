@@ -18,6 +18,7 @@ import type { OutSegment } from './segment.ts';
 import { nagleOf, type TcpSettings } from './settings.ts';
 import { maySend, type TcpState } from './state.ts';
 import { newDeadlines } from './timers.ts';
+import { Times } from './times.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** What a connection needs of what lies around it. */
@@ -72,9 +73,8 @@ const IPV6_HEADER_LENGTH = 40;
  * input.ts, output.ts, recovery.ts and timeouts.ts work on it. Times are in microseconds, windows in bytes unless
  * they are called segments.
  */
-export abstract class Tcb implements Timer, CongestionState {
+export abstract class Tcb extends Times implements Timer, CongestionState {
   // Place in the stack's timer heap; `deadlines` are the connection's own timers (timers.ts).
-  dueUs = 0;
   heapIndex = -1;
   readonly deadlines: number[] = newDeadlines();
 
@@ -148,7 +148,6 @@ export abstract class Tcb implements Timer, CongestionState {
   /** Bytes of the IP header, for the MSS: 20 or 40. */
   readonly ipHeaderLength: number;
   tsRecent = 0;
-  tsRecentUs = 0;
   /** Added to the clock, so that a peer learns nothing of our uptime or of other connections (RFC 7323 section 7.1). */
   readonly tsOffset: number;
 
@@ -167,9 +166,8 @@ export abstract class Tcb implements Timer, CongestionState {
   minRtt: RunningExtreme | null = null;
   /** Doublings of the time-out since the last good acknowledgement. */
   backoff = 0;
-  /** Time-outs in a row, and when the first segment that they repeat was first sent. */
+  /** Time-outs in a row. */
   retransmits = 0;
-  retransmitStampUs = 0;
   probesOut = 0;
 
   // Congestion control and loss recovery (recovery.ts).
@@ -192,8 +190,6 @@ export abstract class Tcb implements Timer, CongestionState {
   repair: 'lost' | 'new data' | 'nothing' = 'lost';
   /** RACK (rack.ts): the place, in the order of sendings, of the newest that is known to have arrived. */
   rackOrder = -1;
-  /** The round trip of the newest that the last acknowledgement with news has told of. */
-  rackRttUs = 0;
   /** Something arrived since segments were last looked through for losses. */
   rackAdvanced = false;
   /** The reordering window in quarters of the least round trip, and for how many recoveries more that holds. */
@@ -210,12 +206,11 @@ export abstract class Tcb implements Timer, CongestionState {
   probeSeq: Seq = 0;
   /**
    * Undoing a reduction that was for nothing (undo.ts): SND.UNA when it began; the retransmissions that no D-SACK has
-   * called needless yet, -1 while there were none; when the first was sent, 0 for never; ssthresh before, 0 for none.
+   * called needless yet, -1 while there were none; ssthresh before, 0 for none.
    */
   undoable = false;
   undoSeq: Seq = 0;
   undoRetrans = 0;
-  undoStampUs = 0;
   priorSsthresh = 0;
   /** F-RTO (RFC 5682): it is not yet known whether the time-out was spurious. */
   frto = false;
@@ -223,16 +218,14 @@ export abstract class Tcb implements Timer, CongestionState {
   maxPacketsOut = 0;
   cwndLimited = false;
   cwndUsageSeq: Seq = 0;
-  /** Of a window that was not full, what was used of it since it last was; and when that was. */
+  /** Of a window that was not full, what was used of it since it last was. */
   cwndUsed = 0;
-  cwndStampUs = 0;
   /** Segments leave one after another at a rate, not in bursts. */
   paced = false;
   /** The earliest time for the next one, in microseconds with a fraction; and a model's rate (pacing.ts). */
   nextSendUs = 0;
   pacingRate = 0;
-  /** When data was last sent; and when anything was, modulo 2^32. */
-  lastSentUs = 0;
+  /** When anything was last sent, modulo 2^32. */
   lastEmitStamp = 0;
   /** Where the last packet that left ends; below SND.UNA when it took no sequence numbers. */
   lastEmitEnd: Seq = 0;
@@ -255,9 +248,8 @@ export abstract class Tcb implements Timer, CongestionState {
   rateAppLimited = true;
   totalRto = 0;
   totalRtoRecoveries = 0;
-  /** Time spent repairing after time-outs, and when the present such repair began; 0 when there is none. */
+  /** Time spent repairing after time-outs, without the present such repair. */
   totalRtoUs = 0;
-  rtoStampUs = 0;
 
   // Delayed acknowledgements (ack-policy.ts).
   /** ACKs that will still be sent at once. */
@@ -266,14 +258,11 @@ export abstract class Tcb implements Timer, CongestionState {
   pingPong = false;
   ackPending = false;
   ackNow = false;
-  atoUs = 0;
-  lastReceivedUs = 0;
   /** The size of the segments the peer sends, as far as seen. */
   rcvMss = MSS_DEFAULT;
   /** Data that came twice, to be reported first (RFC 2883); none when equal. */
   dsackStart: Seq = 0;
   dsackEnd: Seq = 0;
-  lastOutOfWindowAckUs = 0;
 
   // Buffers and their tuning (buffers.ts).
   sndBuf: number;
@@ -283,10 +272,8 @@ export abstract class Tcb implements Timer, CongestionState {
   windowClamp = 0;
   rcvRttUs = 0;
   rcvRttSeq: Seq = 0;
-  rcvRttStartUs = 0;
   rcvSpace = 0;
   rcvSpaceSeq: Seq = 0;
-  rcvSpaceUs = 0;
   /** The user found no room to write, or nobody to write to yet, and is to be told when there is. */
   writeBlocked = false;
   /** TCP Fast Open; null without. */
@@ -301,7 +288,6 @@ export abstract class Tcb implements Timer, CongestionState {
   segsOut = 0;
   dataSegsIn = 0;
   dataSegsOut = 0;
-  lastAckReceivedUs = 0;
   /** What held it back (chrono.ts); null while nothing was ever sent. */
   chrono: Chrono | null = null;
   /** The error queue, and what will come into it; null while nobody asked for it. */
@@ -315,6 +301,7 @@ export abstract class Tcb implements Timer, CongestionState {
     tsOffset: number,
     ipHeaderLength: number,
   ) {
+    super();
     const { sysctl } = context.host;
     this.context = context;
     this.output = output;

@@ -48,7 +48,8 @@ export function newDeadlines(): number[] {
 /** Sets a timer, or moves it, to `dueUs`. */
 export function setTimer(tcb: Tcb, kind: TimerKind, dueUs: number): void {
   tcb.deadlines[kind] = dueUs;
-  if (tcb.heapIndex < 0 || dueUs < tcb.dueUs) tcb.context.host.timers.set(tcb, dueUs);
+  const { timers } = tcb.context.host;
+  if (dueUs < timers.dueOf(tcb)) timers.set(tcb, dueUs);
   traceTimer(tcb, kind, 'set', dueUs);
 }
 

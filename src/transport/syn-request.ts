@@ -39,7 +39,6 @@ export interface SynOptions {
 
 /** One half-open connection. */
 export class SynRequest implements Flow, Timer, BagItem {
-  dueUs = 0;
   heapIndex = -1;
   readonly localAddress: IpAddress;
   readonly localPort: number;

@@ -330,7 +330,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
 
   /** There is room again: its turn has come to send, and it may send this many bytes. */
   resume(turnBytes: number): void {
-    this.turnLeft = turnBytes;
+    this.turnLeft = Math.min(turnBytes, NO_TURNS);
     this.connection.resume();
     this.turnLeft = NO_TURNS;
   }

@@ -107,7 +107,7 @@ test('REACHABLE ends after 0.5 to 1.5 of base_reachable_time without confirmatio
     introduce(world);
     const neighbor = neighborOf(world.a, '10.0.0.2');
     assert.ok(neighbor);
-    const seconds = (neighbor.dueUs - world.env.timeUs) / SECOND;
+    const seconds = (world.a.host.timers.dueOf(neighbor) - world.env.timeUs) / SECOND;
     assert.ok(seconds >= 15 && seconds <= 45, `${seconds} s`);
     endings.add(Math.round(seconds));
     advance(46 * SECOND, world.a, world.b);
@@ -175,7 +175,7 @@ test('a neighbour in use when its time is over goes to DELAY, an unused one to S
   const { a, b } = world;
   const neighbor = neighborOf(a, '10.0.0.2');
   assert.ok(neighbor);
-  advance(neighbor.dueUs - world.env.timeUs - SECOND, a, b);
+  advance(a.host.timers.dueOf(neighbor) - world.env.timeUs - SECOND, a, b);
   a.send('10.0.0.2', 'just before');
   advance(1.5 * SECOND, a, b);
   assert.equal(neighbor.state, 'DELAY');

@@ -95,7 +95,7 @@ function checkQueue(local: string, tcb: TcpConnection): void {
     !known || unread === tcb.readable,
     () => `${local}: ${tcb.readable} bytes to read, should be ${unread}`,
   );
-  const armedUs = tcb.heapIndex >= 0 ? tcb.dueUs : Number.POSITIVE_INFINITY;
+  const armedUs = tcb.context.host.timers.dueOf(tcb);
   demand(armedUs <= Math.min(...tcb.deadlines), () => `${local}: a deadline earlier than the armed timer`);
 }
 
