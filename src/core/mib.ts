@@ -262,6 +262,7 @@ export class Mib {
     'TCPAckCompressed',
     'TCPZeroWindowDrop',
     'TCPRcvQDrop',
+    'BeyondWindow',
     'TCPFastOpenPassiveAltKey',
     'TCPTimeoutRehash',
     'TCPDSACKRecvSegs',

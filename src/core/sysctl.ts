@@ -212,8 +212,8 @@ export interface Sysctl {
   /** Percent of window / round trip at which data is meant to leave: in slow start, and after it. */
   tcp_pacing_ss_ratio: number;
   tcp_pacing_ca_ratio: number;
-  /** Share of the receive buffer that is advertised, as in Linux: window = space - space / 2^n. */
-  tcp_adv_win_scale: number;
+  /** The window's right edge may move back when the receive buffer fills up, which RFC 9293 discourages. */
+  tcp_shrink_window: boolean;
   /** The smallest retransmission time-out, in microseconds, and the largest, in milliseconds. */
   tcp_rto_min_us: number;
   tcp_rto_max_ms: number;
@@ -360,7 +360,7 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_tso_rtt_log: 9,
   tcp_pacing_ss_ratio: 200,
   tcp_pacing_ca_ratio: 120,
-  tcp_adv_win_scale: 1,
+  tcp_shrink_window: false,
   tcp_rto_min_us: 200_000,
   tcp_rto_max_ms: 120000,
   tcp_min_rtt_wlen: 300,

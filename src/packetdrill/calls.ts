@@ -1,5 +1,5 @@
 import { errnoName, strerror } from '../base/errno.ts';
-import { SOL_TCP, TCP_CC_INFO, TCP_INFO } from '../socket/constants.ts';
+import { SO_RCVBUF, SO_SNDBUF, SOL_SOCKET, SOL_TCP, TCP_CC_INFO, TCP_INFO } from '../socket/constants.ts';
 import type { OptionValue } from '../socket/options.ts';
 import { out } from '../socket/sockaddr.ts';
 import type { CallContext, Prepared } from './call-support.ts';
@@ -15,6 +15,15 @@ import { numberOf, ScriptValueError, textOf } from './values.ts';
 
 /** Calls that packetdrill has and that mean nothing to a stack. */
 const UNSUPPORTED = ['cap_set', 'psp_rx_assoc', 'psp_tx_assoc'];
+
+/** What of SO_MEMINFO there is, by the options that say the same. */
+const SK_MEMINFO: Readonly<Record<string, number | undefined>> = {
+  SK_MEMINFO_RCVBUF: SO_RCVBUF,
+  SK_MEMINFO_SNDBUF: SO_SNDBUF,
+};
+
+/** Fields of TCP_INFO that Linux does not fill any more. */
+const ALWAYS_ZERO: readonly string[] = ['tcpi_fackets', 'tcpi_last_ack_sent'];
 
 /** Makes a script's system calls, and judges what they return. */
 export class CallRunner {
@@ -96,10 +105,12 @@ export class CallRunner {
   /** tcpi_* of the connection that is looked at, counters (house), and the constants of the socket calls. */
   lookup(name: string): CodeValue | undefined {
     if (name.startsWith('tcpi_')) {
-      const value = this.info(TCP_INFO)[name.slice(5)];
+      const value = ALWAYS_ZERO.includes(name) ? 0 : this.info(TCP_INFO)[name.slice(5)];
       if (value === undefined) throw new ScriptValueError(`TCP_INFO has no ${name}`);
       return value;
     }
+    const memory = SK_MEMINFO[name];
+    if (memory !== undefined) return this.option(SOL_SOCKET, memory) as CodeValue;
     if (name.startsWith('bbr_')) {
       const value = this.info(TCP_CC_INFO)[name.slice(4)];
       if (value === undefined) throw new ScriptValueError(`TCP_CC_INFO has no ${name}`);
@@ -110,13 +121,17 @@ export class CallRunner {
 
   /** TCP_INFO or TCP_CC_INFO of the connection that is looked at. */
   private info(option: number): Record<string, CodeValue> {
+    return this.option(SOL_TCP, option) as unknown as Record<string, CodeValue>;
+  }
+
+  private option(level: number, option: number): OptionValue {
     const fd = this.flows.fdForCode;
     if (fd === null) throw new ScriptValueError('no socket to use for code');
     const info = out<OptionValue>();
     const live = this.context.fds.find(fd);
-    const result = live < 0 ? live : this.subject.sys.getsockopt(live, SOL_TCP, option, info);
+    const result = live < 0 ? live : this.subject.sys.getsockopt(live, level, option, info);
     if (result < 0) throw new ScriptValueError(`can't find getsockopt to get TCP info: ${errnoName(result)}`);
-    return info.value as unknown as Record<string, CodeValue>;
+    return info.value as OptionValue;
   }
 
   /** Fails where packetdrill has no TCP_INFO to give to the code. */

@@ -183,7 +183,7 @@ const HARMLESS: readonly Partial<Sysctl>[] = [
   { tcp_window_scaling: false },
   { tcp_dsack: false },
   { tcp_congestion_control: 'reno' },
-  { tcp_adv_win_scale: 2 },
+  { tcp_shrink_window: true },
   { tcp_rmem: [4096, 16384, 65536] },
   { tcp_wmem: [4096, 8192, 16384] },
   { tcp_rmem: [4096, 1048576, 6291456] },

@@ -181,6 +181,11 @@ export abstract class Socket extends File {
   abstract get pathMtu(): number;
   /** Changes settings that both transports have. */
   abstract changeTransport(change: Partial<TransportSettings>): void;
+  /** SO_SNDBUF or SO_RCVBUF, in bytes, as they are now. */
+  bufferSize(which: 'sndBuf' | 'rcvBuf'): number {
+    return this.transport[which];
+  }
+
   /** setsockopt of SO_SNDBUF or SO_RCVBUF, already doubled and within bounds. */
   abstract setBuffer(which: 'sndBuf' | 'rcvBuf', bytes: number): void;
   /** What options.ts changed in `options` takes effect. */

@@ -412,6 +412,11 @@ export class TcpSocket extends Socket {
     this.settings = { ...this.settings, ...change };
   }
 
+  /** A connection tunes its buffers unless the user has set them. */
+  override bufferSize(which: 'sndBuf' | 'rcvBuf'): number {
+    return this.endpoint?.connection[which] ?? this.settings[which];
+  }
+
   override setBuffer(which: 'sndBuf' | 'rcvBuf', bytes: number): void {
     this.settings =
       which === 'sndBuf'

@@ -4,14 +4,20 @@
  * @module
  */
 import { seqDiff } from '../base/seq.ts';
-import type { Tcb } from './tcb.ts';
+import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import { waitsBehindGap } from './sack-blocks.ts';
+import { MSS_DEFAULT, type Tcb } from './tcb.ts';
 import { setTimer, stopTimer, TIMER_DELAYED_ACK } from './timers.ts';
-import { selectWindow } from './window.ts';
+import { learnScalingRatio, roomForWindow } from './window.ts';
 
 /** The shortest and the longest delay (Linux's TCP_DELACK_MIN and _MAX), in microseconds. */
 export const DELAYED_ACK_MIN_US = 40_000;
 export const DELAYED_ACK_MAX_US = 200_000;
 const DELAYED_ACK_IDLE_MAX_US = 500_000;
+/** No segment that a write of the peer has not ended is smaller (TCP_MIN_MSS, with its header's 20 bytes). */
+const MSS_MIN = 88;
+/** Linux's shortest time, of a timer that is set for now: for a FIN before any data. */
+const TICK_US = 1000;
 /** ACKs that are sent at once at the start of a connection or after a pause (TCP_MAX_QUICKACKS). */
 const QUICK_ACKS_MAX = 16;
 
@@ -28,11 +34,14 @@ function addQuickAcks(tcb: Tcb, most: number = QUICK_ACKS_MAX): void {
   tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, most));
 }
 
-/** Data arrived: learns the rhythm of the peer's segments, and that an ACK is owed. */
-export function noteDataReceived(tcb: Tcb, length: number): void {
+/**
+ * `length` bytes arrived in order, in segments of `gsoSize` (0: in one): learns the rhythm of the peer's segments, and
+ * that an ACK is owed. `push`: with PSH.
+ */
+export function noteDataReceived(tcb: Tcb, length: number, gsoSize: number, push: boolean): void {
   const { nowUs } = tcb;
   tcb.ackPending = true;
-  learnSegmentSize(tcb, length);
+  learnSegmentSize(tcb, length, gsoSize, push);
   if (tcb.atoUs === 0) {
     addQuickAcks(tcb);
     tcb.atoUs = DELAYED_ACK_MIN_US;
@@ -50,8 +59,39 @@ export function noteDataReceived(tcb: Tcb, length: number): void {
   tcb.lastReceivedUs = nowUs;
 }
 
-function learnSegmentSize(tcb: Tcb, length: number): void {
-  if (length >= tcb.rcvMss) tcb.rcvMss = Math.min(length, tcb.advMss);
+/**
+ * How large the peer's segments are (Linux's tcp_measure_rcv_mss): the largest, or the size of two in a row that are
+ * no remainder of a write.
+ */
+export function learnSegmentSize(tcb: Tcb, length: number, gsoSize: number, push: boolean): void {
+  const size = gsoSize || length;
+  const last = tcb.lastSegmentSize;
+  tcb.lastSegmentSize = 0;
+  if (size >= tcb.rcvMss) {
+    if (size !== tcb.rcvMss) learnScalingRatio(tcb, length);
+    tcb.rcvMss = Math.min(size, tcb.advMss);
+    if (push) tcb.pushed ||= 1;
+    return;
+  }
+  const withOptions = size + (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
+  if (withOptions >= MSS_DEFAULT || (withOptions >= MSS_MIN && !push)) {
+    tcb.lastSegmentSize = size;
+    if (size === last) {
+      tcb.rcvMss = size;
+      return;
+    }
+  }
+  tcb.pushed = Math.min(tcb.pushed + 1, 2);
+}
+
+/**
+ * Whether reading `drained` everything that waited and the peer waits for its ACK (Linux's tcp_cleanup_rbuf): something
+ * short came, and no data of ours is likely to carry one.
+ */
+export function readingOwesAck(tcb: Tcb, drained: boolean): boolean {
+  if (!tcb.ackPending) return false;
+  if (seqDiff(tcb.rcvNxt, tcb.rcvWup) > tcb.rcvMss) return true;
+  return drained && (tcb.pushed === 2 || (tcb.pushed === 1 && !tcb.pingPong));
 }
 
 /** Decides about the ACK that is owed: true to send it now; otherwise the delayed-ACK timer is set. */
@@ -59,9 +99,9 @@ export function ackDueNow(tcb: Tcb): boolean {
   if (!tcb.ackPending) return false;
   const unacknowledged = seqDiff(tcb.rcvNxt, tcb.rcvWup);
   // Two full segments; when the user is slow to read, the reading sends it (connection.ts).
-  const reading = tcb.receiveQueue.readable === 0 || selectWindow(tcb) >= tcb.rcvWnd;
-  const fullSegments = unacknowledged > tcb.rcvMss && reading;
-  if (tcb.ackNow || fullSegments || tcb.receiveQueue.hasGap || inQuickAck(tcb)) return true;
+  const fullSegments =
+    unacknowledged > tcb.rcvMss && (tcb.receiveQueue.readable === 0 || roomForWindow(tcb) >= tcb.rcvWnd);
+  if (fullSegments || tcb.ackNow || waitsBehindGap(tcb) || inQuickAck(tcb)) return true;
   if (tcb.deadlines[TIMER_DELAYED_ACK] === Number.POSITIVE_INFINITY) {
     setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + ackDelay(tcb));
   }
@@ -73,23 +113,11 @@ function inQuickAck(tcb: Tcb): boolean {
 }
 
 function ackDelay(tcb: Tcb): number {
+  if (tcb.atoUs === 0) return TICK_US;
   if (tcb.atoUs <= DELAYED_ACK_MIN_US) return DELAYED_ACK_MIN_US;
   let max = tcb.pingPong ? DELAYED_ACK_MAX_US : DELAYED_ACK_IDLE_MAX_US;
   if (tcb.srttUs > 0) max = Math.min(max, Math.max(tcb.srttUs, DELAYED_ACK_MIN_US));
   return Math.min(tcb.atoUs, max);
-}
-
-/** An ACK without data went out: nothing is owed any more. */
-export function ackWasSent(tcb: Tcb): void {
-  settle(tcb);
-}
-
-/**
- * Data went out and carried the ACK. When something waits behind a gap, or came twice, that is not enough: data
- * carries no SACK blocks, and does not count as a duplicate ACK (RFC 5681 section 2).
- */
-export function delayedAckCarried(tcb: Tcb): void {
-  if (tcb.ackPending && !tcb.receiveQueue.hasGap && tcb.dsackStart === tcb.dsackEnd) settle(tcb);
 }
 
 /** The delayed-ACK timer went off: the peer is not interactive after all, or slow. */
@@ -103,9 +131,12 @@ export function delayedAckExpired(tcb: Tcb): void {
   tcb.context.host.mib.TcpExt.DelayedACKs++;
 }
 
-function settle(tcb: Tcb): void {
+/** An ACK went out, alone or with data: nothing is owed any more. */
+export function ackWasSent(tcb: Tcb): void {
   tcb.ackPending = false;
   tcb.ackNow = false;
+  tcb.pushed = 0;
+  tcb.noMemory = false;
   if (tcb.quickAcks > 0) {
     tcb.quickAcks--;
     if (tcb.quickAcks === 0) tcb.atoUs = DELAYED_ACK_MIN_US;

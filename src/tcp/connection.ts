@@ -2,6 +2,7 @@ import { ECONNRESET, EMSGSIZE } from '../base/errno.ts';
 import { seqDiff } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { readingOwesAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import { ECN_OK } from './ecn.ts';
@@ -23,7 +24,14 @@ import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
 import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
-import { selectInitialWindow, tuneReceiveBuffer, windowUpdateDue } from './window.ts';
+import {
+  clampWindow,
+  selectInitialWindow,
+  startWindow,
+  tuneReceiveBuffer,
+  unchargeReceived,
+  windowUpdateDue,
+} from './window.ts';
 import { write } from './write.ts';
 
 /** What a listener's half-open request knows of the handshake when its last ACK arrives. */
@@ -70,6 +78,7 @@ export class TcpConnection extends Tcb {
    */
   accept(syn: Segment, handshake: Handshake, synAckSent = true): void {
     this.state = 'SYN_RCVD';
+    this.awaitsAccept = true;
     this.segsIn = 1;
     this.rcvWscale = handshake.rcvWscale;
     this.ecnFlags = handshake.ecn ? ECN_OK : 0;
@@ -77,7 +86,7 @@ export class TcpConnection extends Tcb {
     selectInitialWindow(this);
     this.rcvWscale = handshake.rcvWscale;
     this.rcvWnd = handshake.rcvWnd;
-    this.rcvSsthresh = handshake.rcvWnd;
+    startWindow(this);
     this.sndNxt = (this.iss + 1) | 0;
     this.lastReceivedUs = this.nowUs;
     this.context.host.mib.Tcp.PassiveOpens++;
@@ -183,16 +192,17 @@ export class TcpConnection extends Tcb {
   read(into: Uint8Array, start: number, end: number, peek: boolean): number {
     const n = this.receiveQueue.read(into, start, end, peek);
     if (peek || n === 0) return n;
+    unchargeReceived(this, n);
     this.copiedSeq = (this.copiedSeq + n) | 0;
     tuneReceiveBuffer(this);
     this.acknowledgeReading();
     return n;
   }
 
-  /** Linux's tcp_cleanup_rbuf: reading has made room, and more than a segment is not yet acknowledged. */
+  /** Linux's tcp_cleanup_rbuf: reading has made room, or shows that an ACK should wait no longer. */
   private acknowledgeReading(): void {
     if (this.state === 'CLOSED' || this.state === 'TIME_WAIT') return;
-    const owed = this.ackPending && seqDiff(this.rcvNxt, this.rcvWup) > this.rcvMss;
+    const owed = readingOwesAck(this, this.receiveQueue.readable === 0);
     // Behind the peer's FIN comes nothing that would need a window.
     if (owed || (!this.finReceived && windowUpdateDue(this))) sendAck(this);
   }
@@ -233,6 +243,7 @@ export class TcpConnection extends Tcb {
       return;
     }
     this.receiveQueue.clear();
+    this.rmemAlloc = 0;
     this.shutdownWrite();
     if (this.state === 'FIN_WAIT_2') startFinWait2(this, null);
   }
@@ -299,7 +310,7 @@ export class TcpConnection extends Tcb {
     }
     if (settings.maxSeg !== before.maxSeg) updateMss(this);
     if (settings.maxPacingRate !== before.maxPacingRate) limitPacingRate(this);
-    this.windowClamp = settings.windowClamp;
+    clampWindow(this, settings.windowClamp);
     if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
       this.applyKeepAlive();
     if (settings.notSentLowat !== before.notSentLowat) checkSpace(this);

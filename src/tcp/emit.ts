@@ -3,22 +3,17 @@
  * @module
  */
 import { type Seq, seqDiff, seqGt } from '../base/seq.ts';
-import { ACK, CWR, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { tcpOptionsLength } from '../wire/tcp-options.ts';
-import { ackWasSent, delayedAckCarried } from './ack-policy.ts';
+import { ACK, CWR, FIN, PSH, RST, SYN } from '../wire/tcp.ts';
+import { ackWasSent } from './ack-policy.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
 import type { FastOpenCookie } from './fast-open.ts';
+import { currentMss } from './mss.ts';
 import { stampSent } from './notices.ts';
 import { noteDeparture } from './pacing.ts';
+import { putSack } from './sack-blocks.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { advertiseWindow } from './window.ts';
-
-/** SACK blocks beside timestamps, and alone: what 40 bytes of options hold. */
-const SACK_BLOCKS_WITH_TIMESTAMPS = 3;
-const SACK_BLOCKS_ALONE = 4;
-/** Of the SACK option without its blocks, padded, in bytes. */
-const SACK_OPTION_LENGTH = 4;
 
 /**
  * Sends a SYN, or the SYN-ACK of a simultaneous open or of Fast Open; `cookie` goes in the Fast Open option, with the
@@ -51,6 +46,7 @@ export function sendAck(tcb: Tcb): void {
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
   if (tcb.sack) putSack(tcb, out);
+  tcb.dsackStart = tcb.dsackEnd;
   ackWasSent(tcb);
   emit(tcb, out);
 }
@@ -74,6 +70,7 @@ export function sendProbe(tcb: Tcb): void {
 /** Sends a reset that the peer will accept (RFC 9293 section 3.10.5). */
 export function sendReset(tcb: Tcb): void {
   const out = tcb.context.out.begin(acceptableSeq(tcb), tcb.rcvNxt, RST | ACK);
+  out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
   emit(tcb, out);
 }
@@ -94,7 +91,7 @@ export function emitData(
   length: number,
   flags: number,
   ect: boolean,
-  mss: number = tcb.mss,
+  mss: number = currentMss(tcb),
 ): void {
   const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : mss;
   if (length > 0) noteData(tcb, length, mss);
@@ -106,6 +103,7 @@ export function emitData(
     emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect, mss);
     sent += part;
   } while (sent < length);
+  tcb.dsackStart = tcb.dsackEnd;
 }
 
 /** Data goes out, for the first time or again. */
@@ -123,12 +121,13 @@ function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolea
   const out = tcb.context.out.begin(seq, tcb.rcvNxt, flags);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
+  if (tcb.sack) putSack(tcb, out);
   out.data = tcb.sendQueue;
   out.dataOffset = seqDiff(seq, tcb.queueSeq);
   out.dataLength = length;
   out.gsoSize = length > mss ? mss : 0;
   out.ect = ect;
-  delayedAckCarried(tcb);
+  ackWasSent(tcb);
   emit(tcb, out);
   if (tcb.notices !== null) stampSent(tcb, tcb.notices, seq, length);
 }
@@ -149,23 +148,4 @@ function putTimestamps(tcb: Tcb, out: OutSegment): void {
   out.options.timestamps = true;
   out.options.tsVal = tcb.tsNow;
   out.options.tsEcr = (out.flags & ACK) !== 0 ? tcb.tsRecent : 0;
-}
-
-function putSack(tcb: Tcb, out: OutSegment): void {
-  // On the narrowest paths (RFC 791: 68 bytes) a header with all options would be too long a packet.
-  const room = tcb.pathMtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH - tcpOptionsLength(out.options);
-  const max = Math.min(
-    (room - SACK_OPTION_LENGTH) >> 3,
-    tcb.timestamps ? SACK_BLOCKS_WITH_TIMESTAMPS : SACK_BLOCKS_ALONE,
-  );
-  const { options } = out;
-  if (max <= 0) return;
-  if (tcb.dsackStart !== tcb.dsackEnd) {
-    options.addSack(tcb.dsackStart, tcb.dsackEnd);
-    tcb.dsackStart = tcb.dsackEnd;
-  }
-  for (const range of tcb.receiveQueue.sackRanges) {
-    if (options.sackCount === max) return;
-    options.addSack(range.start, range.end);
-  }
 }

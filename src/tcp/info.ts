@@ -94,6 +94,8 @@ export interface TcpInfo {
   dsack_dups: number;
   /** How often something arrived out of order. */
   reord_seen: number;
+  /** Segments that arrived out of order. */
+  rcv_ooopack: number;
   /** Retransmission time-outs, recoveries that began with one, and the milliseconds those took. */
   total_rto: number;
   total_rto_recoveries: number;
@@ -193,6 +195,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     delivered_ce: tcb.deliveredCe,
     dsack_dups: tcb.dsackDups,
     reord_seen: tcb.reorderingSeen,
+    rcv_ooopack: tcb.outOfOrderIn,
     total_rto: tcb.totalRto,
     total_rto_recoveries: tcb.totalRtoRecoveries,
     total_rto_time: Math.floor(tcb.totalRtoUs / 1000),

@@ -24,7 +24,7 @@ import { updateMss } from './mss.ts';
 import { beginMtuSearch } from './mtu-probe.ts';
 import { flush } from './output.ts';
 import { startCongestionControl } from './pacing.ts';
-import { owesAckNow, receiveFin, receiveOld, receiveText, setDsack } from './receive.ts';
+import { receiveFin, receiveOld, receiveText, setDsack } from './receive.ts';
 import type { Segment } from './segment.ts';
 import { checkSpace, expandSendBuffer } from './send-space.ts';
 import { mayReceive } from './state.ts';
@@ -74,11 +74,12 @@ function checkSequence(tcb: Tcb, segment: Segment): boolean {
     if (!segment.has(RST)) acknowledgeUnacceptable(tcb, segment, 'TCPACKSkippedPAWS');
     return false;
   }
-  if (!inWindow(tcb, segment)) {
+  const invalid = outsideWindow(tcb, segment);
+  if (invalid !== null) {
     if (simultaneousSynAck(tcb, segment)) return true;
-    const old = seqLe((segment.seq + segment.length) | 0, tcb.rcvNxt);
-    tcb.context.host.dropped('tcp', old ? 'TCP_OLD_SEQUENCE' : 'TCP_INVALID_SEQUENCE');
+    tcb.context.host.dropped('tcp', invalid);
     if (!segment.has(RST)) {
+      if (!segment.has(SYN) && invalid !== 'TCP_OLD_SEQUENCE') tcb.context.host.mib.TcpExt.BeyondWindow++;
       if (segment.has(SYN)) challengeSyn(tcb, segment);
       else acknowledgeUnacceptable(tcb, segment, 'TCPACKSkippedSeq');
     }
@@ -93,11 +94,19 @@ function isOldByTimestamp(tcb: Tcb, segment: Segment): boolean {
   return tcb.nowUs - tcb.tsRecentUs < PAWS_IDLE_MAX_US;
 }
 
-/** The four cases of RFC 9293 table 6, in Linux's form: the segment touches the window. */
-function inWindow(tcb: Tcb, segment: Segment): boolean {
+/**
+ * The four cases of RFC 9293 table 6, in Linux's form: the segment touches the window, and does not go beyond its end
+ * unless by its FIN, or when nothing waits to be read. Null when that is so, else what is wrong.
+ */
+function outsideWindow(
+  tcb: Tcb,
+  { seq, length, dataLength }: Segment,
+): 'TCP_OLD_SEQUENCE' | 'TCP_INVALID_SEQUENCE' | 'TCP_INVALID_END_SEQUENCE' | null {
   const windowEnd = (tcb.rcvNxt + tcb.rcvWndLeft) | 0;
-  const end = (segment.seq + segment.length) | 0;
-  return !seqLt(end, tcb.rcvWup) && !seqGt(segment.seq, windowEnd);
+  if (seqLt((seq + length) | 0, tcb.rcvWup)) return 'TCP_OLD_SEQUENCE';
+  if (!seqGt((seq + dataLength) | 0, windowEnd)) return null;
+  if (seqGt(seq, windowEnd)) return 'TCP_INVALID_SEQUENCE';
+  return tcb.receiveQueue.readable > 0 ? 'TCP_INVALID_END_SEQUENCE' : null;
 }
 
 /** Both sides opened at once, and the peer's SYN-ACK repeats the SYN that we have: it acknowledges ours. */
@@ -308,8 +317,9 @@ function takeText(tcb: Tcb, segment: Segment): boolean {
     return false;
   }
   if (!mayReceive(tcb.state)) {
-    // The peer's FIN was its last word; a repetition of it is acknowledged again.
-    if (segment.has(FIN)) owesAckNow(tcb);
+    // The peer's FIN was its last word; what comes again is acknowledged again.
+    const end = (segment.seq + segment.length) | 0;
+    if (seqLe(end, tcb.rcvNxt)) receiveOld(tcb, segment.seq, end);
     return false;
   }
   return receiveText(tcb, segment);

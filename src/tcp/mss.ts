@@ -4,6 +4,7 @@
  */
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import { sackLength } from './sack-blocks.ts';
 import type { Tcb } from './tcb.ts';
 
 /** The least payload of a full segment, whatever a peer or a path says. */
@@ -17,6 +18,11 @@ export function updateMss(tcb: Tcb): void {
   const mss = mssFor(tcb, mtuSearch === null ? tcb.pathMtu : Math.min(tcb.pathMtu, mtuSearch.low));
   tcb.mss = Math.max(boundToHalfWindow(tcb, mss), MSS_MIN);
   tcb.mssStale = false;
+}
+
+/** The payload of a full segment that leaves now: SACK blocks take some of its room (Linux's tcp_current_mss). */
+export function currentMss(tcb: Tcb): number {
+  return tcb.sack ? Math.max(tcb.mss - sackLength(tcb), MSS_MIN) : tcb.mss;
 }
 
 /**

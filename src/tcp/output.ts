@@ -10,7 +10,7 @@ import { noteUsage } from './cwnd-usage.ts';
 import { ECN_OK, takeCwr } from './ecn.ts';
 import { emitData } from './emit.ts';
 import { TX_EOR, TX_FIN, TX_PUSH, TX_SKB_END, TX_ZEROCOPY, type TxSegment } from './flight.ts';
-import { updateMss } from './mss.ts';
+import { currentMss, updateMss } from './mss.ts';
 import { NO_PROBE, nextProbe, probeWasSent, WAIT_FOR_PROBE } from './mtu-probe.ts';
 import { mustWait } from './pacing.ts';
 import { beginRateSending, tagSegment } from './rate-sample.ts';
@@ -83,7 +83,7 @@ function sendMtuProbe(tcb: Tcb): number {
 
 /** Sends piece by piece of what was written, as far as the rules let it; true when something went out. */
 function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
-  const { mss } = tcb;
+  const mss = currentMss(tcb);
   const most = Math.min(tsoSegments(tcb), Math.max(Math.floor(tcb.output.burstMax / mss), 1));
   let sent = false;
   let limitedBy: Limit = 'none';
@@ -120,7 +120,7 @@ function holdBack(
   nagle: number,
   amount: Amount,
 ): Limit {
-  const { mss } = tcb;
+  const mss = currentMss(tcb);
   const last = tcb.writeQueue.length <= 1;
   const fin = finIsNext(tcb);
   const needed = length > mss ? mss : length + (fin ? 1 : 0);
@@ -149,7 +149,7 @@ function nagleHolds(tcb: Tcb, nagle: number): boolean {
 
 /** How many bytes of a piece longer than a segment go at once (Linux's tcp_mss_split_point). */
 function splitPoint(tcb: Tcb, length: number, quota: number, nagle: number): number {
-  const { mss } = tcb;
+  const mss = currentMss(tcb);
   const full = quota * mss;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   if (full <= window && tcb.writeQueue.length > 1) return full;
@@ -179,7 +179,7 @@ function sendHead(
   head: TxSegment | undefined,
   length: number,
   fin: boolean,
-  mss: number = tcb.mss,
+  mss: number = currentMss(tcb),
 ): void {
   const { context, flight, nowUs } = tcb;
   if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
@@ -234,7 +234,7 @@ export function sendIntoWindow(tcb: Tcb): boolean {
   if (head !== undefined) {
     if (seqLt(tcb.pushSeq, head.end)) tcb.pushSeq = head.end;
     head.marks |= TX_PUSH;
-    length = Math.min(pieceLength(head), window, tcb.mss);
+    length = Math.min(pieceLength(head), window, currentMss(tcb));
     if (length < pieceLength(head)) head = splitHead(tcb, head, length);
   }
   sendHead(tcb, head, length, finIsNext(tcb) && window > length);

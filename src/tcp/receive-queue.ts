@@ -39,6 +39,18 @@ export class ReceiveQueue {
     return this.ranges.length;
   }
 
+  /** What waits behind gaps, lowest first. */
+  get outOfOrderRanges(): readonly OutOfOrderRange[] {
+    return this.ranges;
+  }
+
+  /** Bytes that wait behind gaps. */
+  get outOfOrder(): number {
+    let bytes = 0;
+    for (const { start, end } of this.ranges) bytes += seqDiff(end, start);
+    return bytes;
+  }
+
   /** The ranges to report in SACK blocks, newest first; at most 4. */
   get sackRanges(): readonly OutOfOrderRange[] {
     return this.recent;
@@ -101,11 +113,16 @@ export class ReceiveQueue {
     return n;
   }
 
+  /** Forgets what waits behind gaps. */
+  forgetRanges(): void {
+    this.ranges.length = 0;
+    this.recent.length = 0;
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.bytes.clear();
-    this.ranges.length = 0;
-    this.recent.length = 0;
+    this.forgetRanges();
   }
 
   private addRange(start: Seq, end: Seq, rangesMax: number): boolean {

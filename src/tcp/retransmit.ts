@@ -19,6 +19,7 @@ import {
   TX_ZEROCOPY,
   type TxSegment,
 } from './flight.ts';
+import { currentMss } from './mss.ts';
 import { forgetProbe } from './mtu-probe.ts';
 import { mustWait } from './pacing.ts';
 import { tagSegment } from './rate-sample.ts';
@@ -104,7 +105,8 @@ function noteSentAgain(tcb: Tcb, segment: TxSegment, reason: Reason): void {
 
 /** How many segments from `index` on can leave as one packet: of one sk_buff, full ones before the last, all lost. */
 function runLength(tcb: Tcb, index: number, max: number): number {
-  const { flight, mss, sndWndEnd } = tcb;
+  const { flight, sndWndEnd } = tcb;
+  const mss = currentMss(tcb);
   let segment = flight.at(index) as TxSegment;
   let count = 1;
   while (count < max && (segment.marks & TX_SKB_END) === 0 && seqDiff(segment.end, segment.seq) === mss) {
@@ -122,7 +124,8 @@ function runLength(tcb: Tcb, index: number, max: number): number {
  * (tcp_retrans_collapse). What ends with MSG_EOR takes nothing along.
  */
 function collapse(tcb: Tcb, index: number): void {
-  const { flight, context, mss, sndWndEnd } = tcb;
+  const { flight, context, sndWndEnd } = tcb;
+  const mss = currentMss(tcb);
   const segment = flight.at(index) as TxSegment;
   if (!context.host.sysctl.tcp_retrans_collapse || (segment.marks & (TX_SYN | TX_FIN)) !== 0) return;
   for (;;) {
@@ -151,7 +154,7 @@ function fitSegment(tcb: Tcb, index: number): boolean {
   const { flight } = tcb;
   const segment = flight.at(index) as TxSegment;
   if ((segment.marks & TX_SYN) !== 0) return true;
-  let limit = tcb.mss;
+  let limit = currentMss(tcb);
   const room = seqDiff(tcb.sndWndEnd, segment.seq);
   if (room <= 0 && index > 0) return false;
   if (room > 0) limit = Math.min(limit, room);

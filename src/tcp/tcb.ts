@@ -19,6 +19,7 @@ import { nagleOf, type TcpSettings } from './settings.ts';
 import { maySend, type TcpState } from './state.ts';
 import { newDeadlines } from './timers.ts';
 import { Times } from './times.ts';
+import { SCALING_RATIO_DEFAULT } from './window.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** What a connection needs of what lies around it. */
@@ -258,8 +259,15 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   pingPong = false;
   ackPending = false;
   ackNow = false;
-  /** The size of the segments the peer sends, as far as seen. */
+  /** The size of the segments the peer sends, as far as seen; and of a smaller one, if that was the last. */
   rcvMss = MSS_DEFAULT;
+  lastSegmentSize = 0;
+  /** Segments that were not full, or ended a write of the peer, since the last ACK: 0, 1, or 2 for more. */
+  pushed = 0;
+  /** Made by a listener, and no user has accepted it yet. */
+  awaitsAccept = false;
+  /** The buffer is over-full: the next ACK closes the window. */
+  noMemory = false;
   /** Data that came twice, to be reported first (RFC 2883); none when equal. */
   dsackStart: Seq = 0;
   dsackEnd: Seq = 0;
@@ -270,6 +278,10 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   /** The window that may be offered now: it grows as data comes. And the largest one ever, 0 for no such limit. */
   rcvSsthresh = 0;
   windowClamp = 0;
+  /** Memory that the receive queue takes, as Linux would count it (sk_rmem_alloc). */
+  rmemAlloc = 0;
+  /** The share of the buffer that may be window, in 256ths (window.ts). */
+  scalingRatio = SCALING_RATIO_DEFAULT;
   rcvRttUs = 0;
   rcvRttSeq: Seq = 0;
   rcvSpace = 0;
@@ -287,6 +299,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   segsIn = 0;
   segsOut = 0;
   dataSegsIn = 0;
+  /** Segments that arrived out of order (tcpi_rcv_ooopack). */
+  outOfOrderIn = 0;
   dataSegsOut = 0;
   /** What held it back (chrono.ts); null while nothing was ever sent. */
   chrono: Chrono | null = null;

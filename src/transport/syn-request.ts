@@ -7,6 +7,7 @@ import { type Seq, seqAdd, seqGt, seqLt } from '../base/seq.ts';
 import type { IcmpError } from '../core/network.ts';
 import type { Timer } from '../core/timers.ts';
 import type { Segment } from '../tcp/segment.ts';
+import { WINDOW_MAX } from '../tcp/window.ts';
 import { TRACE_RETRANSMIT } from '../trace/events.ts';
 import { AF_INET, formatEndpoint, type IpAddress } from '../wire/address.ts';
 import {
@@ -218,7 +219,7 @@ export class SynRequest implements Flow, Timer, BagItem {
   private acknowledge(rcvNxt: Seq): void {
     const { layer } = this.listener;
     const out = layer.context.out.begin(seqAdd(this.iss, 1), rcvNxt, ACK);
-    out.window = this.rcvWnd >> this.rcvWscale;
+    out.window = Math.min(this.rcvWnd >> this.rcvWscale, WINDOW_MAX);
     this.listener.putTimestamps(this, out);
     layer.reply(this, out);
   }

@@ -17,10 +17,11 @@ import type { TcpSettings } from '../tcp/settings.ts';
 import type { TcpCause } from '../tcp/state.ts';
 import { cookieTimestamp, NOTHING_KEPT, readCookieTimestamp } from '../tcp/syn-cookie.ts';
 import { MSS_DEFAULT, MSS_DEFAULT_V6 } from '../tcp/tcb.ts';
-import { initialWindow, windowFromSpace } from '../tcp/window.ts';
+import { initialWindow, WINDOW_MAX, windowFromSpace } from '../tcp/window.ts';
 import { TRACE_QUEUE, TRACE_STATE } from '../trace/events.ts';
 import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import { ACK, ECE, SYN } from '../wire/tcp.ts';
+import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { FastOpenListener } from './fast-open-listener.ts';
 import { type SynOptions, SynRequest } from './syn-request.ts';
 import type { TcpEndpoint } from './tcp-endpoint.ts';
@@ -84,6 +85,7 @@ export class TcpListenerEndpoint {
   accept(): TcpEndpoint | null {
     const endpoint = this.accepted.shift() ?? null;
     if (endpoint === null) return null;
+    endpoint.connection.awaitsAccept = false;
     const place = endpoint.connection.fastOpen?.place ?? null;
     if (place !== null) place.accepted = true;
     this.traceQueue('accept', this.accepted.length);
@@ -146,7 +148,7 @@ export class TcpListenerEndpoint {
     const { options } = request;
     const flags = options.ecn ? SYN | ACK | ECE : SYN | ACK;
     const out = layer.context.out.begin(request.iss, seqAdd(request.irs, 1), flags);
-    out.window = request.rcvWnd;
+    out.window = Math.min(request.rcvWnd, WINDOW_MAX);
     out.options.mss = this.advMss(request);
     out.options.sackPermitted = options.sack;
     if (options.windowScale >= 0) out.options.windowScale = request.rcvWscale;
@@ -227,9 +229,9 @@ export class TcpListenerEndpoint {
     const flow = { localAddress: local, localPort: this.localPort, remoteAddress: remote, remotePort };
     const { settings } = this;
     const { sysctl } = layer.host;
-    const space = windowFromSpace(sysctl, settings.rcvBuf);
+    const space = windowFromSpace(settings.rcvBuf);
     const mss = layer.advMss(local, remote, settings);
-    const window = initialWindow(sysctl, space, mss, settings);
+    const window = initialWindow(sysctl, space, mss - (options.timestamps ? TIMESTAMPS_LENGTH : 0), settings);
     const chosen = iss !== 0 || cookie ? iss : layer.initialSeq(flow);
     const tsOffset = layer.secrets.timestampOffset(local, remote);
     return new SynRequest(this, local, remote, remotePort, chosen, irs, options, tsOffset, window, cookie);

@@ -9,6 +9,7 @@ import { Alarm } from '../core/timers.ts';
 import type { TcpConnection } from '../tcp/connection.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { nextState, type TcpCause } from '../tcp/state.ts';
+import { WINDOW_MAX } from '../tcp/window.ts';
 import { TRACE_STATE } from '../trace/events.ts';
 import { formatEndpoint, type IpAddress } from '../wire/address.ts';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
@@ -54,7 +55,7 @@ export class TimeWait implements Flow {
     this.sndNxt = connection.sndNxt;
     this.rcvNxt = connection.rcvNxt;
     this.window = connection.rcvWndLeft;
-    this.windowField = connection.rcvWnd >> connection.rcvWscale;
+    this.windowField = Math.min(connection.rcvWnd >> connection.rcvWscale, WINDOW_MAX);
     this.timestamps = connection.timestamps;
     this.tsRecent = connection.tsRecent;
     this.tsRecentUs = connection.tsRecentUs;

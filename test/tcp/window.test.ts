@@ -40,7 +40,7 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.take().length, 1);
       bench.receive('.', { seq: 0 });
       assert.equal(bench.takeSent().at(-1)?.window, 0);
-      assert.equal(bench.host.mib.TcpExt.TCPZeroWindowDrop, 1);
+      assert.equal(bench.host.mib.TcpExt.BeyondWindow, 1);
     });
 
     it('grows for a reader that keeps up, up to tcp_rmem[2]', () => {

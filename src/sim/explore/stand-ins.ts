@@ -7,7 +7,7 @@ import type { TcpConnection } from '../../tcp/connection.ts';
 import type { TcpContext } from '../../tcp/context.ts';
 import { type OutSegment, Segment } from '../../tcp/segment.ts';
 import type { TcpSettings } from '../../tcp/settings.ts';
-import { initialWindow } from '../../tcp/window.ts';
+import { initialWindow, windowFromSpace } from '../../tcp/window.ts';
 import { ACK, FIN, RST, SYN } from '../../wire/tcp.ts';
 import { fromWire, type WireSegment } from './wire-segment.ts';
 
@@ -71,10 +71,8 @@ export class HalfOpen {
   }
 
   private offer(): { window: number; scale: number } {
-    const { sysctl } = this.context.host;
-    const { rcvBuf } = this.settings;
-    const space = rcvBuf - (rcvBuf >> Math.max(sysctl.tcp_adv_win_scale, 1));
-    return initialWindow(sysctl, space, this.mss, this.settings);
+    const space = windowFromSpace(this.settings.rcvBuf);
+    return initialWindow(this.context.host.sysctl, space, this.mss, this.settings);
   }
 }
 
