@@ -43,7 +43,7 @@ function freeSpace(tcb: Tcb): number {
 const COLLAPSED_LENGTH = 3776;
 const COLLAPSED_TRUESIZE = 4352;
 
-/** Whether the buffer takes another segment, whatever its size; small ones are put together before it is said to be full. */
+/** Whether the buffer takes another segment of any size; small ones are put together before it counts as full. */
 export function canIngest(tcb: Tcb): boolean {
   if (tcb.rmemAlloc <= tcb.rcvBuf) return true;
   const { readable, outOfOrder } = tcb.receiveQueue;
