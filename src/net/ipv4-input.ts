@@ -200,17 +200,17 @@ export class Ipv4Input {
       this.drop(packet, 'OTHERHOST');
       return;
     }
-    if (ipv4Ttl(view, l3) <= 1) {
-      Ip.InHdrErrors++;
-      icmp.sendError(packet, ICMP4_TIME_EXCEEDED, ICMP4_TTL_EXCEEDED, 0);
-      this.drop(packet, 'TTL_EXPIRED');
-      return;
-    }
     const route = this.router.route(packet.dst, null, 0);
     if (typeof route === 'number') {
       IpExt.InNoRoutes++;
       icmp.sendError(packet, ICMP4_UNREACHABLE, ICMP4_NET_UNREACHABLE, 0);
       this.drop(packet, 'IP_OUTNOROUTES');
+      return;
+    }
+    if (ipv4Ttl(view, l3) <= 1) {
+      Ip.InHdrErrors++;
+      icmp.sendError(packet, ICMP4_TIME_EXCEEDED, ICMP4_TTL_EXCEEDED, 0);
+      this.drop(packet, 'TTL_EXPIRED');
       return;
     }
     const { mtu } = route.out;

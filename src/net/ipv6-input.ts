@@ -184,17 +184,17 @@ export class Ipv6Input {
       this.drop(packet, 'OTHERHOST');
       return;
     }
-    if (ipv6HopLimit(view, l3) <= 1) {
-      Ip6.InHdrErrors++;
-      icmp.sendError(packet, ICMP6_TIME_EXCEEDED, ICMP6_HOP_LIMIT_EXCEEDED, 0);
-      this.drop(packet, 'TTL_EXPIRED');
-      return;
-    }
     const route = this.router.route(dst, null, 0);
     if (typeof route === 'number') {
       Ip6.InNoRoutes++;
       icmp.sendError(packet, ICMP6_UNREACHABLE, ICMP6_NO_ROUTE, 0);
       this.drop(packet, 'IP_OUTNOROUTES');
+      return;
+    }
+    if (ipv6HopLimit(view, l3) <= 1) {
+      Ip6.InHdrErrors++;
+      icmp.sendError(packet, ICMP6_TIME_EXCEEDED, ICMP6_HOP_LIMIT_EXCEEDED, 0);
+      this.drop(packet, 'TTL_EXPIRED');
       return;
     }
     if (src.isLinkLocal && route.out !== netif) {

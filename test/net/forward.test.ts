@@ -65,12 +65,16 @@ test('at the last hop the sender is told that the time is exceeded', () => {
   assert.deepEqual(r.drops(), ['TTL_EXPIRED']);
 });
 
-test('without a route the sender is told', () => {
+test('without a route the sender is told, also at the last hop', () => {
   const { a, r, settle: run } = world();
   a.send('192.0.2.1', 'nowhere to go');
+  a.send('192.0.2.1', 'nor farther', { ...OPTIONS, ttl: 1 });
   run();
-  assert.equal(a.transport.errors[0]?.errno, ENETUNREACH);
-  assert.equal(r.host.mib.IpExt.InNoRoutes, 1);
+  assert.deepEqual(
+    a.transport.errors.map(({ errno }) => errno),
+    [ENETUNREACH, ENETUNREACH],
+  );
+  assert.equal(r.host.mib.IpExt.InNoRoutes, 2);
 });
 
 test('when the next hop does not answer the sender is told', () => {

@@ -70,7 +70,10 @@ test('a router hands packets on with one hop less', () => {
 
 test('what it cannot hand on it reports: hop limit, no route, too big, beyond the scope', () => {
   assert.deepEqual(pass({ hopLimit: 1 }).errors, ['fd00::2: time exceeded in-transit']);
-  assert.deepEqual(pass({ destination: '2001:db8::1' }).errors, ['fd00::2: destination unreachable']);
+  for (const hopLimit of [1, 64])
+    assert.deepEqual(pass({ destination: '2001:db8::1', hopLimit }).errors, [
+      'fd00::2: destination unreachable',
+    ]);
   assert.deepEqual(pass({ data: new Uint8Array(1361) }).errors, ['fd00::2: packet too big, mtu 1400']);
   assert.deepEqual(pass({ data: new Uint8Array(1360) }).out.length, 1);
   const scoped = pass({ source: 'fe80::2' });
