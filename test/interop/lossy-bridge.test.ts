@@ -42,7 +42,7 @@ for (const family of FAMILIES) {
 
     /** Makes a bridge, runs `body`, and sees that something went wrong on the way both there and back. */
     async function over(body: (bridge: FaultyBridge) => Promise<FaultyLink>): Promise<void> {
-      const bridge = new FaultyBridge(family, FAULTS, SEED);
+      const bridge = new FaultyBridge(family, { up: FAULTS, down: FAULTS }, SEED);
       try {
         const { up, down } = (await body(bridge)).counters;
         for (const { loss, reorder } of [up, down]) assert.ok(loss > 0 && reorder > 0);

@@ -1,9 +1,9 @@
 import { Rng } from '../../../src/base/rng.ts';
 import type { Env } from '../../../src/core/env.ts';
 import type { Link } from '../../../src/core/link.ts';
+import type { Sysctl } from '../../../src/core/sysctl.ts';
 import { createCable } from '../../../src/link/cable.ts';
-import { type FaultyLink, faulty } from '../../../src/link/faulty.ts';
-import type { Faults } from '../../../src/link/lane.ts';
+import { type FaultyLink, type FaultyOptions, faulty } from '../../../src/link/faulty.ts';
 import { LearningSwitch } from '../../../src/link/switch.ts';
 import { nodeEnv } from '../../../src/node/env.ts';
 import { addAddress, setUp } from '../../../src/node/linux/netdev.ts';
@@ -24,11 +24,11 @@ export class FaultyBridge {
   private readonly lan = new LearningSwitch(this.env);
   private readonly hosts: { close(): void }[] = [];
   private readonly family: Family;
-  private readonly faults: Faults;
+  private readonly faults: FaultyOptions;
   private readonly seed: number;
 
-  /** `faults` happen to what the host at the faulty port sends, and to what it receives. */
-  constructor(family: Family, faults: Faults, seed: number) {
+  /** `faults` are those of the faulty port: 'down' is what its host sends, 'up' what it receives. */
+  constructor(family: Family, faults: FaultyOptions, seed: number) {
     this.family = family;
     this.faults = faults;
     this.seed = seed;
@@ -48,10 +48,10 @@ export class FaultyBridge {
   }
 
   /** A host of ours at a faulty port. */
-  faultyStack(): [Stack, FaultyLink] {
+  faultyStack(sysctl: Partial<Sysctl> = {}): [Stack, FaultyLink] {
     const { ours, prefixLength } = this.family;
     const [end, inner] = createCable(this.env);
-    const stack = new Stack({ env: this.env, sysctl: { dad_transmits: 0 } });
+    const stack = new Stack({ env: this.env, sysctl: { dad_transmits: 0, ...sysctl } });
     stack.attach(end, { address: `${ours}/${prefixLength}` });
     this.hosts.push(stack);
     return [stack, this.attachFaulty(inner)];
@@ -81,8 +81,7 @@ export class FaultyBridge {
   }
 
   private attachFaulty(link: Link): FaultyLink {
-    const { faults, seed } = this;
-    const port = faulty(link, this.env, new Rng(seed), { up: faults, down: faults });
+    const port = faulty(link, this.env, new Rng(this.seed), this.faults);
     this.lan.attach(port);
     return port;
   }
