@@ -323,9 +323,11 @@ export class TcpSocket extends Socket {
     if (end === start) return 0;
     const count = endpoint.read(into, start, end, (flags & MSG_PEEK) !== 0);
     if (count > 0) return count;
+    // The end of the stream comes before what happened after it.
+    if (endpoint.eof) return 0;
     const error = endpoint.takeError();
     if (error !== 0) return -error;
-    if (endpoint.eof || !(endpoint.connected || endpoint.connecting)) return 0;
+    if (!(endpoint.connected || endpoint.connecting)) return 0;
     return -EAGAIN;
   }
 

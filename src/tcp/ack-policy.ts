@@ -4,20 +4,18 @@
  * @module
  */
 import { seqDiff } from '../base/seq.ts';
+import { FIN, PSH, SYN, TCP_HEADER_LENGTH, URG } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
-import { waitsBehindGap } from './sack-blocks.ts';
-import { MSS_DEFAULT, type Tcb } from './tcb.ts';
+import { noteScalingRatio } from './receive-space.ts';
+import type { Segment } from './segment.ts';
+import { MSS_DEFAULT, MSS_LEAST, type Tcb } from './tcb.ts';
 import { setTimer, stopTimer, TIMER_DELAYED_ACK } from './timers.ts';
-import { learnScalingRatio, roomForWindow } from './window.ts';
+import { selectWindow } from './window.ts';
 
 /** The shortest and the longest delay (Linux's TCP_DELACK_MIN and _MAX), in microseconds. */
 export const DELAYED_ACK_MIN_US = 40_000;
 export const DELAYED_ACK_MAX_US = 200_000;
 const DELAYED_ACK_IDLE_MAX_US = 500_000;
-/** No segment that a write of the peer has not ended is smaller (TCP_MIN_MSS, with its header's 20 bytes). */
-const MSS_MIN = 88;
-/** Linux's shortest time, of a timer that is set for now: for a FIN before any data. */
-const TICK_US = 1000;
 /** ACKs that are sent at once at the start of a connection or after a pause (TCP_MAX_QUICKACKS). */
 const QUICK_ACKS_MAX = 16;
 
@@ -30,18 +28,14 @@ export function enterQuickAck(tcb: Tcb, most: number = QUICK_ACKS_MAX): void {
 
 /** As many as half of the window has segments; a dialogue that the user declared interactive stays so. */
 function addQuickAcks(tcb: Tcb, most: number = QUICK_ACKS_MAX): void {
-  const quick = Math.max(Math.floor(tcb.rcvWnd / (2 * tcb.rcvMss)), 2);
+  const quick = Math.floor(tcb.rcvWnd / (2 * tcb.rcvMss)) || 2;
   tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(quick, most));
 }
 
-/**
- * `length` bytes arrived in order, in segments of `gsoSize` (0: in one): learns the rhythm of the peer's segments, and
- * that an ACK is owed. `push`: with PSH.
- */
-export function noteDataReceived(tcb: Tcb, length: number, gsoSize: number, push: boolean): void {
+/** Data arrived: learns the rhythm of the peer's segments, and that an ACK is owed. */
+export function noteDataReceived(tcb: Tcb): void {
   const { nowUs } = tcb;
   tcb.ackPending = true;
-  learnSegmentSize(tcb, length, gsoSize, push);
   if (tcb.atoUs === 0) {
     addQuickAcks(tcb);
     tcb.atoUs = DELAYED_ACK_MIN_US;
@@ -50,7 +44,7 @@ export function noteDataReceived(tcb: Tcb, length: number, gsoSize: number, push
     if (gapUs <= DELAYED_ACK_MIN_US / 2) {
       tcb.atoUs = tcb.atoUs / 2 + DELAYED_ACK_MIN_US / 2;
     } else if (gapUs < tcb.atoUs) {
-      tcb.atoUs = Math.min(tcb.atoUs / 2 + gapUs, tcb.rtoUs);
+      tcb.atoUs = Math.min(tcb.atoUs / 2 + gapUs, tcb.rtoUs, DELAYED_ACK_MAX_US);
     } else if (gapUs > tcb.rtoUs) {
       // A long pause: the sender has probably restarted from a small window.
       addQuickAcks(tcb);
@@ -59,39 +53,42 @@ export function noteDataReceived(tcb: Tcb, length: number, gsoSize: number, push
   tcb.lastReceivedUs = nowUs;
 }
 
-/**
- * How large the peer's segments are (Linux's tcp_measure_rcv_mss): the largest, or the size of two in a row that are
- * no remainder of a write.
- */
-export function learnSegmentSize(tcb: Tcb, length: number, gsoSize: number, push: boolean): void {
-  const size = gsoSize || length;
+/** What the peer's segments are taken to hold when a connection begins (tcp_initialize_rcv_mss). */
+export function beginSegmentSize(tcb: Tcb): void {
+  const guess = Math.min(tcb.advMss, tcb.mss, tcb.rcvWnd >> 1, MSS_DEFAULT);
+  tcb.rcvMss = Math.max(guess, MSS_LEAST);
+}
+
+/** Learns from a segment that cost `cost` how large the peer's full ones are (tcp_measure_rcv_mss). */
+export function learnSegmentSize(tcb: Tcb, segment: Segment, cost: number): void {
   const last = tcb.lastSegmentSize;
+  const size = segment.gsoSize || segment.dataLength;
   tcb.lastSegmentSize = 0;
   if (size >= tcb.rcvMss) {
-    if (size !== tcb.rcvMss) learnScalingRatio(tcb, length);
+    if (size > tcb.rcvMss) noteScalingRatio(tcb, segment.dataLength, cost);
     tcb.rcvMss = Math.min(size, tcb.advMss);
-    if (push) tcb.pushed ||= 1;
+    if (segment.has(PSH)) tcb.ackPushed = Math.max(tcb.ackPushed, 1);
     return;
   }
-  const withOptions = size + (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
-  if (withOptions >= MSS_DEFAULT || (withOptions >= MSS_MIN && !push)) {
-    tcb.lastSegmentSize = size;
-    if (size === last) {
-      tcb.rcvMss = size;
+  // SACK blocks may make a full segment smaller: what counts is its length with all options.
+  const length = size + segment.headerLength;
+  const whole = length >= MSS_LEAST + TCP_HEADER_LENGTH && !segment.has(FIN | URG | SYN | PSH);
+  if (length >= MSS_DEFAULT + TCP_HEADER_LENGTH || whole) {
+    tcb.lastSegmentSize = length - TCP_HEADER_LENGTH - (tcb.timestamps ? TIMESTAMPS_LENGTH : 0);
+    if (tcb.lastSegmentSize === last) {
+      tcb.rcvMss = last;
       return;
     }
   }
-  tcb.pushed = Math.min(tcb.pushed + 1, 2);
+  tcb.ackPushed = Math.min(tcb.ackPushed + 1, 2);
 }
 
-/**
- * Whether reading `drained` everything that waited and the peer waits for its ACK (Linux's tcp_cleanup_rbuf): something
- * short came, and no data of ours is likely to carry one.
- */
-export function readingOwesAck(tcb: Tcb, drained: boolean): boolean {
+/** Reading emptied the queue, of small segments perhaps: then an ACK that is owed is sent (tcp_cleanup_rbuf). */
+export function readingSendsAck(tcb: Tcb): boolean {
   if (!tcb.ackPending) return false;
   if (seqDiff(tcb.rcvNxt, tcb.rcvWup) > tcb.rcvMss) return true;
-  return drained && (tcb.pushed === 2 || (tcb.pushed === 1 && !tcb.pingPong));
+  const pushed = tcb.ackPushed === 2 || (tcb.ackPushed === 1 && !tcb.pingPong);
+  return pushed && tcb.receiveQueue.memory.used === 0;
 }
 
 /** Decides about the ACK that is owed: true to send it now; otherwise the delayed-ACK timer is set. */
@@ -100,24 +97,47 @@ export function ackDueNow(tcb: Tcb): boolean {
   const unacknowledged = seqDiff(tcb.rcvNxt, tcb.rcvWup);
   // Two full segments; when the user is slow to read, the reading sends it (connection.ts).
   const fullSegments =
-    unacknowledged > tcb.rcvMss && (tcb.receiveQueue.readable === 0 || roomForWindow(tcb) >= tcb.rcvWnd);
-  if (fullSegments || tcb.ackNow || waitsBehindGap(tcb) || inQuickAck(tcb)) return true;
+    unacknowledged > tcb.rcvMss && (tcb.receiveQueue.readable === 0 || selectWindow(tcb) >= tcb.rcvWnd);
+  if (tcb.ackNow || fullSegments || tcb.receiveQueue.hasGap || inQuickAck(tcb)) return true;
   if (tcb.deadlines[TIMER_DELAYED_ACK] === Number.POSITIVE_INFINITY) {
     setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + ackDelay(tcb));
+    return false;
   }
-  return false;
+  return restartDelay(tcb);
 }
 
 function inQuickAck(tcb: Tcb): boolean {
   return tcb.quickAcks > 0 && !tcb.pingPong;
 }
 
+/** The timer runs already: it may go off earlier now, and when that is soon, the ACK is due. */
+function restartDelay(tcb: Tcb): boolean {
+  const dueUs = tcb.deadlines[TIMER_DELAYED_ACK] as number;
+  const delayUs = ackDelay(tcb);
+  if (dueUs <= tcb.nowUs + (delayUs >> 2)) return true;
+  if (tcb.nowUs + delayUs < dueUs) setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + delayUs);
+  return false;
+}
+
+/** 0 while no data has come: then it is a FIN that waits. */
 function ackDelay(tcb: Tcb): number {
-  if (tcb.atoUs === 0) return TICK_US;
-  if (tcb.atoUs <= DELAYED_ACK_MIN_US) return DELAYED_ACK_MIN_US;
-  let max = tcb.pingPong ? DELAYED_ACK_MAX_US : DELAYED_ACK_IDLE_MAX_US;
+  if (tcb.atoUs <= DELAYED_ACK_MIN_US) return tcb.atoUs;
+  let max = tcb.pingPong || tcb.ackPushed > 0 ? DELAYED_ACK_MAX_US : DELAYED_ACK_IDLE_MAX_US;
   if (tcb.srttUs > 0) max = Math.min(max, Math.max(tcb.srttUs, DELAYED_ACK_MIN_US));
-  return Math.min(tcb.atoUs, max);
+  return Math.min(tcb.atoUs, max, DELAYED_ACK_MAX_US);
+}
+
+/** An ACK went out, with data or without: nothing is owed any more (tcp_event_ack_sent). */
+export function ackWasSent(tcb: Tcb): void {
+  if (tcb.ackPending && tcb.quickAcks > 0) {
+    tcb.quickAcks--;
+    if (tcb.quickAcks === 0) tcb.atoUs = DELAYED_ACK_MIN_US;
+  }
+  tcb.ackPending = false;
+  tcb.ackNow = false;
+  tcb.ackPushed = 0;
+  tcb.ackNoMemory = false;
+  stopTimer(tcb, TIMER_DELAYED_ACK);
 }
 
 /** The delayed-ACK timer went off: the peer is not interactive after all, or slow. */
@@ -129,17 +149,4 @@ export function delayedAckExpired(tcb: Tcb): void {
     tcb.atoUs = Math.min(tcb.atoUs * 2, tcb.rtoUs);
   }
   tcb.context.host.mib.TcpExt.DelayedACKs++;
-}
-
-/** An ACK went out, alone or with data: nothing is owed any more. */
-export function ackWasSent(tcb: Tcb): void {
-  tcb.ackPending = false;
-  tcb.ackNow = false;
-  tcb.pushed = 0;
-  tcb.noMemory = false;
-  if (tcb.quickAcks > 0) {
-    tcb.quickAcks--;
-    if (tcb.quickAcks === 0) tcb.atoUs = DELAYED_ACK_MIN_US;
-  }
-  stopTimer(tcb, TIMER_DELAYED_ACK);
 }

@@ -2,7 +2,8 @@ import { ECONNRESET, EMSGSIZE } from '../base/errno.ts';
 import { seqDiff } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { readingOwesAck } from './ack-policy.ts';
+import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+import { beginSegmentSize, readingSendsAck } from './ack-policy.ts';
 import { changeState, endConnection } from './change-state.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import { ECN_OK } from './ecn.ts';
@@ -15,6 +16,7 @@ import { limitMtuSearch } from './mtu-probe.ts';
 import { sendSyn } from './open.ts';
 import { flush, pushPending } from './output.ts';
 import { limitPacingRate, startCongestionControl } from './pacing.ts';
+import { clampWindow, tuneReceiveBuffer } from './receive-space.ts';
 import { markLostWithoutCongestion } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { checkSpace, hasRoom, isWritable } from './send-space.ts';
@@ -24,14 +26,7 @@ import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
 import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
-import {
-  clampWindow,
-  selectInitialWindow,
-  startWindow,
-  tuneReceiveBuffer,
-  unchargeReceived,
-  windowUpdateDue,
-} from './window.ts';
+import { beginWindow, selectInitialWindow, windowUpdateDue } from './window.ts';
 import { write } from './write.ts';
 
 /** What a listener's half-open request knows of the handshake when its last ACK arrives. */
@@ -86,7 +81,8 @@ export class TcpConnection extends Tcb {
     selectInitialWindow(this);
     this.rcvWscale = handshake.rcvWscale;
     this.rcvWnd = handshake.rcvWnd;
-    startWindow(this);
+    beginWindow(this);
+    beginSegmentSize(this);
     this.sndNxt = (this.iss + 1) | 0;
     this.lastReceivedUs = this.nowUs;
     this.context.host.mib.Tcp.PassiveOpens++;
@@ -123,8 +119,8 @@ export class TcpConnection extends Tcb {
     const fromMtu = mtu - this.ipHeaderLength - TCP_HEADER_LENGTH;
     const { maxSeg } = this.settings;
     const limits = [maxSeg, advmss].filter(limit => limit > 0);
-    this.advMss = Math.min(fromMtu, ...limits);
-    this.rcvMss = Math.min(this.rcvMss, this.advMss);
+    const options = this.timestamps && isSynchronized(this.state) ? TIMESTAMPS_LENGTH : 0;
+    this.advMss = Math.min(fromMtu, ...limits) - options;
     this.mssStale = true;
     limitMtuSearch(this);
   }
@@ -191,20 +187,21 @@ export class TcpConnection extends Tcb {
   /** Copies received data out; returns how many bytes. May send an ACK: for the window, or one that was owed. */
   read(into: Uint8Array, start: number, end: number, peek: boolean): number {
     const n = this.receiveQueue.read(into, start, end, peek);
-    if (peek || n === 0) return n;
-    unchargeReceived(this, n);
+    if (peek) return n;
     this.copiedSeq = (this.copiedSeq + n) | 0;
+    this.receiveQueue.memory.free(this.copiedSeq);
+    if (n === 0) return n;
     tuneReceiveBuffer(this);
     this.acknowledgeReading();
     return n;
   }
 
-  /** Linux's tcp_cleanup_rbuf: reading has made room, or shows that an ACK should wait no longer. */
+  /** Linux's tcp_cleanup_rbuf: reading has made room, and more than a segment is not yet acknowledged. */
   private acknowledgeReading(): void {
     if (this.state === 'CLOSED' || this.state === 'TIME_WAIT') return;
-    const owed = readingOwesAck(this, this.receiveQueue.readable === 0);
     // Behind the peer's FIN comes nothing that would need a window.
-    if (owed || (!this.finReceived && windowUpdateDue(this))) sendAck(this);
+    if (readingSendsAck(this) || (!this.finReceived && !this.readShut && windowUpdateDue(this)))
+      sendAck(this);
   }
 
   // --- CLOSE and ABORT ------------------------------------------------------------------------------------------
@@ -243,7 +240,6 @@ export class TcpConnection extends Tcb {
       return;
     }
     this.receiveQueue.clear();
-    this.rmemAlloc = 0;
     this.shutdownWrite();
     if (this.state === 'FIN_WAIT_2') startFinWait2(this, null);
   }
@@ -310,7 +306,7 @@ export class TcpConnection extends Tcb {
     }
     if (settings.maxSeg !== before.maxSeg) updateMss(this);
     if (settings.maxPacingRate !== before.maxPacingRate) limitPacingRate(this);
-    clampWindow(this, settings.windowClamp);
+    if (settings.windowClamp !== before.windowClamp) clampWindow(this, settings.windowClamp);
     if (settings.keepAlive !== before.keepAlive || settings.keepIdleUs !== before.keepIdleUs)
       this.applyKeepAlive();
     if (settings.notSentLowat !== before.notSentLowat) checkSpace(this);

@@ -121,12 +121,12 @@ function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolea
   const out = tcb.context.out.begin(seq, tcb.rcvNxt, flags);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
-  if (tcb.sack) putSack(tcb, out);
   out.data = tcb.sendQueue;
   out.dataOffset = seqDiff(seq, tcb.queueSeq);
   out.dataLength = length;
   out.gsoSize = length > mss ? mss : 0;
   out.ect = ect;
+  if (tcb.sack) putSack(tcb, out);
   ackWasSent(tcb);
   emit(tcb, out);
   if (tcb.notices !== null) stampSent(tcb, tcb.notices, seq, length);

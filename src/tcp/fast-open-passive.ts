@@ -10,6 +10,7 @@ import { elapsedSinceEcho, mayAnswerInvalid } from './ack.ts';
 import { emitSyn, sendAck } from './emit.ts';
 import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
 import { startCongestionControl } from './pacing.ts';
+import { beginReceiveSpace } from './receive-space.ts';
 import { enterLoss } from './recovery.ts';
 import { traceRetransmit } from './retransmit.ts';
 import { updateRtt } from './rtt.ts';
@@ -40,8 +41,7 @@ export function beginChild(
   fastOpen.synAckSentUs = tcb.nowUs;
   // The SYN-ACK is not in the flight, where it would take a place in the congestion window: it has been taken already.
   tcb.sndUna = tcb.sndNxt;
-  tcb.rcvSpaceSeq = tcb.rcvNxt;
-  tcb.rcvSpaceUs = tcb.nowUs;
+  beginReceiveSpace(tcb);
   tcb.rtoUs = RTO_FALLBACK_US;
   startCongestionControl(tcb);
   expandSendBuffer(tcb);

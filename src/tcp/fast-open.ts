@@ -5,9 +5,9 @@
  */
 import type { Seq } from '../base/seq.ts';
 import { POLLIN } from '../core/readiness.ts';
+import { truesize } from './receive-memory.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
-import { chargeReceived } from './window.ts';
 
 /** Bits of tcp_fastopen. */
 export const FAST_OPEN_CLIENT = 1;
@@ -99,8 +99,8 @@ export function takeSynText(tcb: Tcb, segment: Segment): boolean {
   const text: Seq = (segment.seq + 1) | 0;
   if (length === 0 || text !== tcb.rcvNxt) return false;
   tcb.receiveQueue.append(segment.bytes, start, start + length);
-  chargeReceived(tcb, length);
   tcb.rcvNxt = (text + length) | 0;
+  tcb.receiveQueue.memory.add(tcb.rcvNxt, truesize(tcb.ipHeaderLength + segment.headerLength + length));
   tcb.bytesReceived += length;
   tcb.output.ready(POLLIN);
   return true;

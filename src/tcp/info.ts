@@ -67,6 +67,8 @@ export interface TcpInfo {
   notsent_bytes: number;
   min_rtt: number;
   data_segs_in: number;
+  /** Segments that came out of order. */
+  rcv_ooopack: number;
   data_segs_out: number;
   bytes_sent: number;
   bytes_retrans: number;
@@ -94,8 +96,6 @@ export interface TcpInfo {
   dsack_dups: number;
   /** How often something arrived out of order. */
   reord_seen: number;
-  /** Segments that arrived out of order. */
-  rcv_ooopack: number;
   /** Retransmission time-outs, recoveries that began with one, and the milliseconds those took. */
   total_rto: number;
   total_rto_recoveries: number;
@@ -149,7 +149,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     backoff: tcb.backoff,
     options: optionBits(tcb),
     snd_wscale: tcb.sndWscale,
-    rcv_wscale: tcb.rcvWscale,
+    rcv_wscale: tcb.windowScaling ? tcb.rcvWscale : 0,
     rto: tcb.rtoUs,
     ato: Math.min(tcb.atoUs, DELAYED_ACK_MAX_US),
     snd_mss: tcb.mss,
@@ -169,7 +169,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     snd_cwnd: tcb.cwnd,
     advmss: tcb.advMss,
     reordering: tcb.reordering,
-    rcv_rtt: tcb.rcvRttUs,
+    rcv_rtt: Math.floor(tcb.rcvRttUs),
     rcv_space: tcb.rcvSpace,
     total_retrans: tcb.totalRetrans,
     bytes_acked: tcb.bytesAcked,
@@ -179,6 +179,7 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     notsent_bytes: tcb.unsent,
     min_rtt: tcb.minRttUs,
     data_segs_in: tcb.dataSegsIn,
+    rcv_ooopack: tcb.rcvOooPack,
     data_segs_out: tcb.dataSegsOut,
     bytes_sent: tcb.bytesSent,
     bytes_retrans: tcb.bytesRetrans,
@@ -190,12 +191,11 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     rwnd_limited: rwndLimitedUs,
     sndbuf_limited: sndbufLimitedUs,
     snd_wnd: tcb.sndWnd,
-    rcv_wnd: tcb.rcvWndLeft,
+    rcv_wnd: tcb.rcvWnd,
     delivered: tcb.delivered,
     delivered_ce: tcb.deliveredCe,
     dsack_dups: tcb.dsackDups,
     reord_seen: tcb.reorderingSeen,
-    rcv_ooopack: tcb.outOfOrderIn,
     total_rto: tcb.totalRto,
     total_rto_recoveries: tcb.totalRtoRecoveries,
     total_rto_time: Math.floor(tcb.totalRtoUs / 1000),
@@ -211,7 +211,7 @@ function optionBits(tcb: Tcb): number {
   const { fastOpen } = tcb;
   const synData = fastOpen?.synDataAcked === true ? OPTION_SYN_DATA : 0;
   const child = fastOpen !== null && fastOpen.destination === null ? OPTION_FAST_OPEN_CHILD : 0;
-  const scaled = tcb.sndWscale > 0 || tcb.rcvWscale > 0;
+  const scaled = tcb.windowScaling;
   const ecn = ((tcb.ecnFlags & ECN_OK) !== 0 ? 8 : 0) | ((tcb.ecnFlags & ECN_SEEN) !== 0 ? 16 : 0);
   return (tcb.timestamps ? 1 : 0) | (tcb.sack ? 2 : 0) | (scaled ? 4 : 0) | ecn | synData | child;
 }

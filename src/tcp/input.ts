@@ -13,8 +13,9 @@ import { ECONNREFUSED, ECONNRESET, EPIPE } from '../base/errno.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
+import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { acceptableAck, acknowledgesNew, challengeAck, headIs, mayAnswerInvalid, processAck } from './ack.ts';
-import { ackDueNow } from './ack-policy.ts';
+import { ackDueNow, beginSegmentSize, enterQuickAck } from './ack-policy.ts';
 import { changeState, dropSendSide, endConnection } from './change-state.ts';
 import { refuse, sendAck, sendReset } from './emit.ts';
 import { noteStrayFin, noteStrayReset } from './fast-open-blackhole.ts';
@@ -25,6 +26,7 @@ import { beginMtuSearch } from './mtu-probe.ts';
 import { flush } from './output.ts';
 import { startCongestionControl } from './pacing.ts';
 import { receiveFin, receiveOld, receiveText, setDsack } from './receive.ts';
+import { beginReceiveSpace, measureReceiverRttByEcho } from './receive-space.ts';
 import type { Segment } from './segment.ts';
 import { checkSpace, expandSendBuffer } from './send-space.ts';
 import { mayReceive } from './state.ts';
@@ -49,6 +51,7 @@ export function onSegment(tcb: Tcb, segment: Segment): void {
   if (!checkSequence(tcb, segment)) return;
   if (!checkReset(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
+  if (tcb.state === 'ESTABLISHED') measureReceiverRttByEcho(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   if (!checkAbandoned(tcb, segment)) return;
   const fin = takeText(tcb, segment);
@@ -95,8 +98,8 @@ function isOldByTimestamp(tcb: Tcb, segment: Segment): boolean {
 }
 
 /**
- * The four cases of RFC 9293 table 6, in Linux's form: the segment touches the window, and does not go beyond its end
- * unless by its FIN, or when nothing waits to be read. Null when that is so, else what is wrong.
+ * The four cases of RFC 9293 table 6, in Linux's form (tcp_sequence): the segment is in the window, or begins there and
+ * goes beyond its end by its FIN, or while nothing waits to be read. Null when that is so, else what is wrong.
  */
 function outsideWindow(
   tcb: Tcb,
@@ -106,7 +109,7 @@ function outsideWindow(
   if (seqLt((seq + length) | 0, tcb.rcvWup)) return 'TCP_OLD_SEQUENCE';
   if (!seqGt((seq + dataLength) | 0, windowEnd)) return null;
   if (seqGt(seq, windowEnd)) return 'TCP_INVALID_SEQUENCE';
-  return tcb.receiveQueue.readable > 0 ? 'TCP_INVALID_END_SEQUENCE' : null;
+  return tcb.receiveQueue.memory.isEmpty ? null : 'TCP_INVALID_END_SEQUENCE';
 }
 
 /** Both sides opened at once, and the peer's SYN-ACK repeats the SYN that we have: it acknowledges ours. */
@@ -136,13 +139,14 @@ function acknowledgeUnacceptable(
   skipped: 'TCPACKSkippedPAWS' | 'TCPACKSkippedSeq',
 ): void {
   const { host } = tcb.context;
-  const end = (segment.seq + segment.dataLength) | 0;
-  if (segment.dataLength > 0) {
+  const end = (segment.seq + segment.length) | 0;
+  if (segment.length > 0) {
     if (seqLt(segment.seq, tcb.rcvNxt)) {
       setDsack(tcb, segment.seq, seqGt(end, tcb.rcvNxt) ? tcb.rcvNxt : end);
       host.mib.TcpExt.DelayedACKLost++;
+      enterQuickAck(tcb);
     }
-  } else if (!segment.has(FIN) && !mayAnswerInvalid(tcb, skipped)) {
+  } else if (!mayAnswerInvalid(tcb, skipped)) {
     return;
   }
   sendAck(tcb);
@@ -228,7 +232,10 @@ function acknowledgeSyn(tcb: Tcb, segment: Segment): boolean {
 export function established(tcb: Tcb): void {
   tcb.lastSentUs = tcb.nowUs;
   tcb.softError = 0;
+  // From here on it is the payload of the peer's segments.
+  if (tcb.timestamps) tcb.advMss -= TIMESTAMPS_LENGTH;
   updateMss(tcb);
+  beginSegmentSize(tcb);
   if (tcb.mtuSearch === null) beginMtuSearch(tcb);
   // A server's Fast Open connection has been in use since the SYN.
   if (tcb.fastOpen === null || tcb.fastOpen.destination !== null) beginTransfer(tcb);
@@ -240,9 +247,7 @@ export function established(tcb: Tcb): void {
 
 /** Data may flow from now on, in either direction. */
 function beginTransfer(tcb: Tcb): void {
-  tcb.copiedSeq = tcb.rcvNxt;
-  tcb.rcvSpaceSeq = tcb.rcvNxt;
-  tcb.rcvSpaceUs = tcb.nowUs;
+  beginReceiveSpace(tcb);
   tcb.retransmitStampUs = 0;
   tcb.undoStampUs = 0;
   startSending(tcb);
@@ -294,16 +299,20 @@ export function startFinWait2(tcb: Tcb, segment: Segment | null): void {
 
 // --- sixth: URG, which Linux's users do not use either: its data is read in line; seventh: text ---------------------
 
-/** RFC 1122 section 4.2.2.13: data for a socket that was closed is answered by a reset. */
+/**
+ * RFC 1122 section 4.2.2.13: data for a socket that was closed is answered by a reset. So is data that goes beyond the
+ * peer's own FIN, but not what begins behind it (Linux).
+ */
 function checkAbandoned(tcb: Tcb, segment: Segment): boolean {
   const waiting = tcb.state === 'FIN_WAIT_1' || tcb.state === 'FIN_WAIT_2';
-  const abandoned = waiting && (tcb.orphan || tcb.readShut);
+  const ended = !mayReceive(tcb.state) && seqLt(segment.seq, tcb.rcvNxt);
+  const abandoned = ended || (waiting && (tcb.orphan || tcb.readShut));
   const textEnd: Seq = (segment.seq + segment.dataLength) | 0;
   if (!abandoned || segment.dataLength === 0 || seqLe(textEnd, tcb.rcvNxt)) return true;
   if (segment.has(FIN)) noteStrayFin(tcb);
   tcb.context.host.mib.TcpExt.TCPAbortOnData++;
   refuse(tcb, segment);
-  endConnection(tcb, 'abort', ECONNRESET);
+  endConnection(tcb, 'abort', tcb.state === 'CLOSE_WAIT' ? EPIPE : ECONNRESET);
   tcb.output.ready(POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
   return false;
 }
@@ -316,12 +325,8 @@ function takeText(tcb: Tcb, segment: Segment): boolean {
     receiveOld(tcb, segment.seq, tcb.rcvNxt);
     return false;
   }
-  if (!mayReceive(tcb.state)) {
-    // The peer's FIN was its last word; what comes again is acknowledged again.
-    const end = (segment.seq + segment.length) | 0;
-    if (seqLe(end, tcb.rcvNxt)) receiveOld(tcb, segment.seq, end);
-    return false;
-  }
+  // The peer's FIN was its last word: what comes behind it is nothing; what came before is acknowledged again.
+  if (!mayReceive(tcb.state) && !seqLt(segment.seq, tcb.rcvNxt)) return false;
   return receiveText(tcb, segment);
 }
 
@@ -330,6 +335,9 @@ function takeText(tcb: Tcb, segment: Segment): boolean {
 /** The peer's FIN is the next thing in sequence. */
 export function takeFin(tcb: Tcb): void {
   receiveFin(tcb);
+  // In a dialogue of which the other half is over, our data may carry the ACK.
+  if (tcb.state === 'ESTABLISHED') tcb.pingPong = true;
+  if (tcb.state === 'FIN_WAIT_1') sendAck(tcb);
   if (tcb.state === 'FIN_WAIT_2') {
     sendAck(tcb);
     enterTimeWait(tcb, 'receive FIN');

@@ -1,68 +1,49 @@
 /**
- * RFC 9293 section 3.10.7.4, seventh and eighth step: the segment's text, in order or not, and its FIN. Whole segments
- * are taken, as Linux does: one that begins in the window may end behind it.
+ * RFC 9293 section 3.10.7.4, seventh and eighth step: the segment's text, in order or not, and its FIN.
  * @module
  */
-import { type Seq, seqDiff, seqGt, seqLe, seqLt, seqMax, seqMin } from '../base/seq.ts';
+import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../base/seq.ts';
 import { POLLIN, POLLRDHUP } from '../core/readiness.ts';
-import { FIN, PSH } from '../wire/tcp.ts';
+import { FIN } from '../wire/tcp.ts';
 import { enterQuickAck, learnSegmentSize, noteDataReceived } from './ack-policy.ts';
 import { noteEcnOfData } from './ecn.ts';
+import { truesize } from './receive-memory.ts';
+import { GROW_FROM, growReceiveBuffer, growWindow, hasRoomFor, measureReceiverRtt } from './receive-space.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
-import {
-  canIngest,
-  chargeReceived,
-  GROW_FROM,
-  growReceiveBuffer,
-  growWindow,
-  measureReceiverRtt,
-  noteReceiverRtt,
-  unchargeReceived,
-} from './window.ts';
 
 /** Takes the segment's text into the receive queue; RCV.NXT moves over what is in order. True when its FIN is next. */
 export function receiveText(tcb: Tcb, segment: Segment): boolean {
-  const { seq } = segment;
-  const end = (seq + segment.length) | 0;
+  const end = (segment.seq + segment.length) | 0;
   tcb.dsackStart = tcb.dsackEnd;
-  if (seq !== tcb.rcvNxt && seqLe(end, tcb.rcvNxt)) {
-    receiveOld(tcb, seq, end);
+  if (segment.seq === tcb.rcvNxt) {
+    // A FIN alone needs no window.
+    if (tcb.rcvWndLeft === 0 && segment.dataLength > 0) return refuseText(tcb, 'TCP_ZEROWINDOW');
+    return receiveInOrder(tcb, segment);
+  }
+  if (seqLe(end, tcb.rcvNxt)) {
+    receiveOld(tcb, segment.seq, end);
     return false;
   }
-  if (!beginsInWindow(tcb, segment)) return false;
-  if (seqGt(seq, tcb.rcvNxt)) {
-    receiveOutOfOrder(tcb, segment, end);
+  if (seqGe(segment.seq, (tcb.rcvNxt + tcb.rcvWndLeft) | 0)) return refuseText(tcb, 'TCP_OVERWINDOW');
+  if (seqGt(segment.seq, tcb.rcvNxt)) {
+    receiveOutOfOrder(tcb, segment);
     return false;
   }
-  if (seqLt(seq, tcb.rcvNxt)) setDsack(tcb, seq, tcb.rcvNxt);
-  receiveInOrder(tcb, segment);
-  return isFinNext(tcb);
+  setDsack(tcb, segment.seq, tcb.rcvNxt);
+  if (tcb.rcvWndLeft === 0) return refuseText(tcb, 'TCP_ZEROWINDOW');
+  return receiveInOrder(tcb, segment);
 }
 
-/** Whether there is a window for the segment's first byte; otherwise it is dropped, and the peer told of the window. */
-function beginsInWindow(tcb: Tcb, segment: Segment): boolean {
+/** Nothing of it is in the window: the peer hears at once where that is. */
+function refuseText(tcb: Tcb, reason: 'TCP_ZEROWINDOW' | 'TCP_OVERWINDOW'): false {
   const { host } = tcb.context;
-  const { seq } = segment;
-  const left = tcb.rcvWndLeft;
-  if (seqGt(seq, tcb.rcvNxt)) {
-    if (seqLt(seq, (tcb.rcvNxt + left) | 0)) return true;
-    host.mib.TcpExt.BeyondWindow++;
-    host.dropped('tcp', 'TCP_OVERWINDOW');
-  } else {
-    // A FIN alone takes no room, and some peers would repeat it for ever.
-    if (left > 0 || (segment.dataLength === 0 && seq === tcb.rcvNxt)) return true;
-    if (seqLt(seq, tcb.rcvNxt)) setDsack(tcb, seq, tcb.rcvNxt);
-    host.mib.TcpExt.TCPZeroWindowDrop++;
-    host.dropped('tcp', 'TCP_ZEROWINDOW');
-  }
+  host.dropped('tcp', reason);
+  if (reason === 'TCP_ZEROWINDOW') host.mib.TcpExt.TCPZeroWindowDrop++;
+  else host.mib.TcpExt.BeyondWindow++;
   enterQuickAck(tcb);
   tcb.ackPending = true;
   return false;
-}
-
-function isFinNext(tcb: Tcb): boolean {
-  return tcb.finKnown && tcb.finSeq === tcb.rcvNxt;
 }
 
 /** A FIN may come before what it follows: where it stands is remembered until everything is there. */
@@ -72,133 +53,139 @@ function noteFin(tcb: Tcb, segment: Segment): void {
   tcb.finKnown = true;
 }
 
-/** The FIN is the next thing in sequence: RCV.NXT moves over it. What came behind it counts for nothing. */
+function isFinNext(tcb: Tcb): boolean {
+  return tcb.finKnown && tcb.finSeq === tcb.rcvNxt;
+}
+
+/** The FIN is the next thing in sequence: RCV.NXT moves over it. What came behind it is nothing. */
 export function receiveFin(tcb: Tcb): void {
   tcb.rcvNxt = (tcb.rcvNxt + 1) | 0;
   tcb.bytesReceived++;
   tcb.finReceived = true;
-  const behind = tcb.receiveQueue.outOfOrder;
-  tcb.receiveQueue.forgetRanges();
-  unchargeReceived(tcb, behind);
-  tcb.dsackStart = tcb.dsackEnd;
   tcb.ackPending = true;
-  // The user will probably answer by a close, whose FIN can carry the ACK (as Linux).
-  if (tcb.state === 'ESTABLISHED' || tcb.state === 'SYN_RCVD') tcb.pingPong = true;
-  else tcb.ackNow = true;
+  tcb.receiveQueue.dropWaiting();
+  tcb.dsackStart = tcb.dsackEnd;
   tcb.output.ready(POLLIN | POLLRDHUP);
-}
-
-function receiveInOrder(tcb: Tcb, segment: Segment): void {
-  const { receiveQueue } = tcb;
-  const skipped = seqDiff(tcb.rcvNxt, segment.seq);
-  const length = segment.dataLength - skipped;
-  if (!canIngest(tcb) && refuseForMemory(tcb, length)) return;
-  const finWaited = tcb.finKnown;
-  noteFin(tcb, segment);
-  if (length <= 0) return;
-  const before = tcb.rcvNxt;
-  const start = segment.start + skipped;
-  receiveQueue.append(segment.bytes, start, start + length);
-  chargeReceived(tcb, length);
-  tcb.rcvNxt = (tcb.rcvNxt + length) | 0;
-  measureReceiverRtt(tcb);
-  if (tcb.timestamps && length >= tcb.rcvMss && segment.options.tsEcr !== 0) measureByEcho(tcb, segment);
-  noteDataReceived(tcb, length, segment.gsoSize, segment.has(PSH));
-  if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
-  if (length >= GROW_FROM) growWindow(tcb, length);
-  if (receiveQueue.hasGap) joinRanges(tcb);
-  if (finWaited && isFinNext(tcb)) tcb.ackNow = true;
-  tcb.bytesReceived += seqDiff(tcb.rcvNxt, before);
-  tcb.output.ready(POLLIN);
-}
-
-/** The user does not read: what the window promised is taken back. True when the segment is not even taken once. */
-function refuseForMemory(tcb: Tcb, length: number): boolean {
-  tcb.noMemory = true;
-  owesAckNow(tcb);
-  tcb.output.ready(POLLIN);
-  if (tcb.receiveQueue.readable === 0 || length <= 0) return false;
-  tcb.context.host.mib.TcpExt.TCPRcvQDrop++;
-  tcb.context.host.dropped('tcp', 'PROTO_MEM');
-  return true;
-}
-
-/** Of a gap that is filled the peer hears at once (RFC 5681 section 4.2); and of what came twice. */
-function joinRanges(tcb: Tcb): void {
-  const { receiveQueue } = tcb;
-  for (const { start, end } of receiveQueue.outOfOrderRanges) {
-    if (!seqLt(start, tcb.rcvNxt)) break;
-    extendDsack(tcb, start, seqMin(end, tcb.rcvNxt));
-  }
-  tcb.rcvNxt = receiveQueue.join(tcb.rcvNxt);
-  if (!receiveQueue.hasGap) tcb.ackNow = true;
-}
-
-/** The peer echoes our clock: how long our last segment and its answer took. */
-function measureByEcho(tcb: Tcb, segment: Segment): void {
-  const elapsedMs = (tcb.tsNow - segment.options.tsEcr) | 0;
-  if (elapsedMs > 0) noteReceiverRtt(tcb, elapsedMs * 1000, false);
-}
-
-/** `end`: behind the segment and its FIN. */
-function receiveOutOfOrder(tcb: Tcb, segment: Segment, end: Seq): void {
-  if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
-  owesAckNow(tcb);
-  if (!canIngest(tcb)) {
-    dropOutOfOrder(tcb);
-    return;
-  }
-  learnSegmentSize(tcb, segment.dataLength, segment.gsoSize, segment.has(PSH));
-  tcb.context.host.mib.TcpExt.TCPOFOQueue++;
-  tcb.outOfOrderIn += segment.count;
-  keepOutOfOrder(tcb, segment, end);
-  // Not before the user has accepted it: then nobody reads yet.
-  if (!tcb.awaitsAccept && !tcb.orphan) growReceiveBuffer(tcb, tcb.rcvSpace);
-}
-
-function keepOutOfOrder(tcb: Tcb, segment: Segment, end: Seq): void {
-  const { receiveQueue } = tcb;
-  const { host } = tcb.context;
-  const { seq, start, dataLength } = segment;
-  const known = dataLength === 0 ? null : receiveQueue.covering(seq, (seq + dataLength) | 0);
-  if (known === null) noteOverlaps(tcb, seq, end);
-  else setDsack(tcb, seq, end);
-  noteFin(tcb, segment);
-  if (known !== null) {
-    receiveQueue.promote(known);
-    host.mib.TcpExt.TCPOFOMerge++;
-  } else if (dataLength > 0) {
-    const limit = host.sysctl.ethertype_ofo_ranges;
-    if (!receiveQueue.insert(tcb.rcvNxt, seq, segment.bytes, start, start + dataLength, limit)) {
-      dropOutOfOrder(tcb);
-      return;
-    }
-    if (tcb.sack) growWindow(tcb, dataLength);
-    chargeReceived(tcb, dataLength);
-  }
-}
-
-function dropOutOfOrder(tcb: Tcb): void {
-  tcb.context.host.mib.TcpExt.TCPOFODrop++;
-  tcb.context.host.dropped('tcp', 'TCP_OFO_QUEUE_PRUNE');
-}
-
-/** What of [start, end) waits behind a gap already came twice (RFC 2883 section 4.2). */
-function noteOverlaps(tcb: Tcb, start: Seq, end: Seq): void {
-  for (const range of tcb.receiveQueue.outOfOrderRanges) {
-    const from = seqMax(range.start, start);
-    const to = seqMin(range.end, end);
-    if (seqLt(from, to)) extendDsack(tcb, from, to);
-  }
-  if (tcb.finKnown && seqLe(start, tcb.finSeq) && seqLt(tcb.finSeq, end)) {
-    extendDsack(tcb, tcb.finSeq, (tcb.finSeq + 1) | 0);
-  }
 }
 
 /** An ACK is owed, and at once. */
 export function owesAckNow(tcb: Tcb): void {
   tcb.ackPending = true;
   tcb.ackNow = true;
+}
+
+/** What is next in sequence, or overlaps with what is. True when its FIN, or one that came before, is next then. */
+function receiveInOrder(tcb: Tcb, segment: Segment): boolean {
+  const { receiveQueue } = tcb;
+  const { dataLength } = segment;
+  if (!hasRoomFor(tcb, segment.seq) && !makeDo(tcb, segment)) return false;
+  noteFin(tcb, segment);
+  const before = tcb.rcvNxt;
+  const again = Math.min(seqDiff(before, segment.seq), dataLength);
+  const cost = costOf(tcb, segment);
+  receiveQueue.append(segment.bytes, segment.start + again, segment.end);
+  tcb.rcvNxt = (before + dataLength - again) | 0;
+  receiveQueue.memory.add(tcb.rcvNxt, cost);
+  if (dataLength > 0) {
+    tcb.bytesReceived += dataLength - again;
+    dataArrived(tcb, segment, cost);
+  }
+  if (receiveQueue.hasGap) joinWaiting(tcb, before);
+  if (dataLength > 0) tcb.output.ready(POLLIN);
+  return isFinNext(tcb);
+}
+
+/** No memory: the peer hears that the window is closed. An empty queue takes a segment, and a FIN, all the same. */
+function makeDo(tcb: Tcb, segment: Segment): boolean {
+  const { host } = tcb.context;
+  tcb.ackNoMemory = true;
+  owesAckNow(tcb);
+  tcb.output.ready(POLLIN);
+  if (tcb.receiveQueue.memory.isEmpty || segment.dataLength === 0) return true;
+  host.mib.TcpExt.TCPRcvQDrop++;
+  host.dropped('tcp', 'PROTO_MEM');
+  return false;
+}
+
+/** What a segment costs in memory. */
+export function costOf(tcb: Tcb, segment: Segment): number {
+  return truesize(tcb.ipHeaderLength + segment.headerLength + segment.dataLength);
+}
+
+/** What the arrival of data tells of the peer's segments and of the path (tcp_event_data_recv). */
+function dataArrived(tcb: Tcb, segment: Segment, cost: number): void {
+  const { dataLength } = segment;
+  learnSegmentSize(tcb, segment, cost);
+  measureReceiverRtt(tcb);
+  noteDataReceived(tcb);
+  if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
+  if (dataLength >= GROW_FROM) growWindow(tcb, dataLength, cost, 0);
+}
+
+/** The gap's filling has made contiguous what waited behind it. */
+function joinWaiting(tcb: Tcb, before: Seq): void {
+  const { receiveQueue } = tcb;
+  const next = receiveQueue.join(before, tcb.rcvNxt, tcb.finKnown ? tcb.finSeq : null);
+  tcb.bytesReceived += seqDiff(next, tcb.rcvNxt);
+  tcb.rcvNxt = next;
+  extendDsack(tcb);
+  // RFC 5681 section 4.2.
+  if (!receiveQueue.hasGap) tcb.ackNow = true;
+}
+
+function receiveOutOfOrder(tcb: Tcb, segment: Segment): void {
+  const { host } = tcb.context;
+  const { TcpExt } = host.mib;
+  const { receiveQueue } = tcb;
+  if (tcb.ecnFlags !== 0) noteEcnOfData(tcb, segment.ecn);
+  if (!hasRoomFor(tcb, segment.seq)) {
+    TcpExt.TCPOFODrop++;
+    host.dropped('tcp', 'PROTO_MEM');
+    tcb.output.ready(POLLIN);
+    return;
+  }
+  const cost = costOf(tcb, segment);
+  learnSegmentSize(tcb, segment, cost);
+  tcb.ackPending = true;
+  tcb.rcvOooPack += segment.count;
+  TcpExt.TCPOFOQueue++;
+  const limit = host.sysctl.ethertype_ofo_ranges;
+  const { bytes, start } = segment;
+  const result = receiveQueue.insert(
+    tcb.rcvNxt,
+    segment.seq,
+    bytes,
+    start,
+    segment.end,
+    limit,
+    cost,
+    segment.has(FIN),
+  );
+  if (result === 'full') {
+    TcpExt.TCPOFODrop++;
+    host.dropped('tcp', 'TCP_OFO_QUEUE_PRUNE');
+    return;
+  }
+  extendDsack(tcb);
+  if (result === 'known') {
+    TcpExt.TCPOFOMerge++;
+  } else {
+    noteFin(tcb, segment);
+    // Without SACK a window that grows would keep this from being a duplicate ACK.
+    if (tcb.sack) growWindow(tcb, segment.dataLength, cost, cost);
+  }
+  if (!tcb.awaitsAccept && !tcb.orphan) growReceiveBuffer(tcb, tcb.rcvSpace);
+}
+
+/** What the receive queue saw twice is for the next SACK. */
+function extendDsack(tcb: Tcb): void {
+  const { againStart, againEnd } = tcb.receiveQueue;
+  if (againStart === againEnd) return;
+  // What continues the D-SACK that is already waiting is one with it.
+  const waiting = tcb.dsackStart !== tcb.dsackEnd;
+  if (!waiting) setDsack(tcb, againStart, againEnd);
+  else if (seqLe(againStart, tcb.dsackEnd) && seqLe(tcb.dsackStart, againEnd))
+    setDsack(tcb, seqMin(againStart, tcb.dsackStart), seqMax(againEnd, tcb.dsackEnd));
 }
 
 /** Data that came before: the peer lost our ACK, or sent too early. It hears at once what we have. */
@@ -219,14 +206,4 @@ export function setDsack(tcb: Tcb, start: Seq, end: Seq): void {
   else host.mib.TcpExt.TCPDSACKOfoSent++;
   tcb.dsackStart = start;
   tcb.dsackEnd = end;
-}
-
-/** As `setDsack`, when something was remembered before: that becomes longer if [start, end) touches it. */
-function extendDsack(tcb: Tcb, start: Seq, end: Seq): void {
-  if (tcb.dsackStart === tcb.dsackEnd) {
-    setDsack(tcb, start, end);
-  } else if (seqLe(start, tcb.dsackEnd) && seqLe(tcb.dsackStart, end)) {
-    tcb.dsackStart = seqMin(tcb.dsackStart, start);
-    tcb.dsackEnd = seqMax(tcb.dsackEnd, end);
-  }
 }

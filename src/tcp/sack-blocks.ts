@@ -18,35 +18,20 @@ const BLOCK_LENGTH = 8;
 export function sackLength(tcb: Tcb): number {
   const { receiveQueue } = tcb;
   const dsack = tcb.dsackStart === tcb.dsackEnd ? 0 : 1;
-  if (!tcb.sack || (dsack === 0 && !waitsBehindGap(tcb))) return 0;
-  const fin = finStandsAlone(tcb) ? 1 : 0;
-  const blocks = Math.min(receiveQueue.sackRanges.length + dsack + fin, blocksMax(tcb));
+  if (!tcb.sack || (dsack === 0 && !receiveQueue.hasGap)) return 0;
+  const blocks = Math.min(receiveQueue.sackRanges.length + dsack, blocksMax(tcb));
   return blocks === 0 ? 0 : OPTION_LENGTH + blocks * BLOCK_LENGTH;
 }
 
-/** Whether something that came too early, text or the FIN, waits for what is missing before it. */
-export function waitsBehindGap(tcb: Tcb): boolean {
-  return tcb.receiveQueue.hasGap || (tcb.finKnown && !tcb.finReceived);
-}
-
 /** Puts the blocks into the options: what came twice, then what waits behind gaps, the newest first. */
-export function putSack(tcb: Tcb, out: OutSegment): void {
+export function putSack(tcb: Tcb, { options }: OutSegment): void {
   const max = blocksMax(tcb);
-  const { options } = out;
   if (max <= 0) return;
   if (tcb.dsackStart !== tcb.dsackEnd) options.addSack(tcb.dsackStart, tcb.dsackEnd);
-  // A FIN that came too early counts as received.
-  const fin = tcb.finKnown && !tcb.finReceived;
   for (const range of tcb.receiveQueue.sackRanges) {
     if (options.sackCount === max) return;
-    options.addSack(range.start, fin && range.end === tcb.finSeq ? (range.end + 1) | 0 : range.end);
+    options.addSack(range.start, range.end);
   }
-  if (finStandsAlone(tcb) && options.sackCount < max) options.addSack(tcb.finSeq, (tcb.finSeq + 1) | 0);
-}
-
-function finStandsAlone(tcb: Tcb): boolean {
-  if (!tcb.finKnown || tcb.finReceived) return false;
-  return tcb.receiveQueue.sackRanges.every(range => range.end !== tcb.finSeq);
 }
 
 /** On the narrowest paths (RFC 791: 68 bytes) a header with all options would be too long a packet. */

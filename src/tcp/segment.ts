@@ -1,7 +1,7 @@
 import type { Seq } from '../base/seq.ts';
 import type { ByteQueue } from '../core/byte-queue.ts';
 import { NOT_ECT } from '../wire/ecn.ts';
-import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
+import { ACK, FIN, RST, SYN, TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TcpOptions } from '../wire/tcp-options.ts';
 
 /** A received segment, header parsed. Made once for each stack and filled again for each segment. */
@@ -19,6 +19,8 @@ export class Segment {
   bytes: Uint8Array = NO_BYTES;
   start = 0;
   end = 0;
+  /** Bytes of its TCP header. */
+  headerLength = TCP_HEADER_LENGTH;
   /** Payload of each of the segments that have arrived as one; 0 for one alone. */
   gsoSize = 0;
 

@@ -21,7 +21,7 @@ import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { setTimer, stopTimer, TIMER_DELAYED_ACK, TIMER_RETRANSMIT } from './timers.ts';
 import { repeatSynSoon, restartRetransmit } from './transmit-timer.ts';
-import { startWindow } from './window.ts';
+import { WINDOW_MAX } from './window.ts';
 
 /** Called when the connection has reached ESTABLISHED; input.ts. */
 type Established = (tcb: Tcb) => void;
@@ -80,10 +80,11 @@ export function takeSyn(tcb: Tcb, segment: Segment): void {
 
 function agreeOnScale(tcb: Tcb, peerScale: number): void {
   const both = peerScale >= 0 && tcb.context.host.sysctl.tcp_window_scaling;
+  tcb.windowScaling = both;
   tcb.sndWscale = both ? peerScale : 0;
   if (both) return;
   tcb.rcvWscale = 0;
-  startWindow(tcb);
+  tcb.windowClamp = Math.min(tcb.windowClamp, WINDOW_MAX);
 }
 
 function completeHandshake(tcb: Tcb, segment: Segment, established: Established): void {

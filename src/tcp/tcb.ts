@@ -67,6 +67,8 @@ export const RTO_FALLBACK_US = 3_000_000;
 /** The MSS to assume when the peer names none, over IPv4 and over IPv6 (RFC 9293 section 3.7.1). */
 export const MSS_DEFAULT = 536;
 export const MSS_DEFAULT_V6 = 1220;
+/** The least that a peer's segments are taken for (Linux's TCP_MIN_MSS). */
+export const MSS_LEAST = 88;
 const IPV6_HEADER_LENGTH = 40;
 
 /**
@@ -131,6 +133,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   // What the handshake agreed on.
   sndWscale = 0;
   rcvWscale = 0;
+  /** Whether the peer scales its windows, and lets us scale ours, perhaps by nothing. */
+  windowScaling = false;
   timestamps = false;
   sack = false;
   /** ECN_* bits (ecn.ts); 0 without ECN. */
@@ -259,15 +263,15 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   pingPong = false;
   ackPending = false;
   ackNow = false;
-  /** The size of the segments the peer sends, as far as seen; and of a smaller one, if that was the last. */
-  rcvMss = MSS_DEFAULT;
-  lastSegmentSize = 0;
-  /** Segments that were not full, or ended a write of the peer, since the last ACK: 0, 1, or 2 for more. */
-  pushed = 0;
+  /** Small segments that came since the last ACK, at most 2 are counted: when all is read they are acknowledged. */
+  ackPushed = 0;
   /** Made by a listener, and no user has accepted it yet. */
   awaitsAccept = false;
-  /** The buffer is over-full: the next ACK closes the window. */
-  noMemory = false;
+  /** A segment found no memory: the next ACK closes the window. */
+  ackNoMemory = false;
+  /** The size of the segments the peer sends, as far as seen; and of the last, when it may be smaller than that. */
+  rcvMss = MSS_LEAST;
+  lastSegmentSize = 0;
   /** Data that came twice, to be reported first (RFC 2883); none when equal. */
   dsackStart: Seq = 0;
   dsackEnd: Seq = 0;
@@ -275,14 +279,14 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   // Buffers and their tuning (buffers.ts).
   sndBuf: number;
   rcvBuf: number;
-  /** The window that may be offered now: it grows as data comes. And the largest one ever, 0 for no such limit. */
+  /** The window that may be offered now: it grows as data comes. And the largest one ever. */
   rcvSsthresh = 0;
   windowClamp = 0;
-  /** Memory that the receive queue takes, as Linux would count it (sk_rmem_alloc). */
-  rmemAlloc = 0;
-  /** The share of the buffer that may be window, in 256ths (window.ts). */
+  /** How much of the receive buffer is window, in 256ths (window.ts). */
   scalingRatio = SCALING_RATIO_DEFAULT;
   rcvRttUs = 0;
+  /** The last timestamp of ours that was used for it. */
+  rcvRttEcho = 0;
   rcvRttSeq: Seq = 0;
   rcvSpace = 0;
   rcvSpaceSeq: Seq = 0;
@@ -299,8 +303,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   segsIn = 0;
   segsOut = 0;
   dataSegsIn = 0;
-  /** Segments that arrived out of order (tcpi_rcv_ooopack). */
-  outOfOrderIn = 0;
+  /** Segments that came out of order. */
+  rcvOooPack = 0;
   dataSegsOut = 0;
   /** What held it back (chrono.ts); null while nothing was ever sent. */
   chrono: Chrono | null = null;

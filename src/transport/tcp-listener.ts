@@ -230,8 +230,8 @@ export class TcpListenerEndpoint {
     const { settings } = this;
     const { sysctl } = layer.host;
     const space = windowFromSpace(settings.rcvBuf);
-    const mss = layer.advMss(local, remote, settings);
-    const window = initialWindow(sysctl, space, mss - (options.timestamps ? TIMESTAMPS_LENGTH : 0), settings);
+    const mss = layer.advMss(local, remote, settings) - (options.timestamps ? TIMESTAMPS_LENGTH : 0);
+    const window = initialWindow(sysctl, space, mss, settings);
     const chosen = iss !== 0 || cookie ? iss : layer.initialSeq(flow);
     const tsOffset = layer.secrets.timestampOffset(local, remote);
     return new SynRequest(this, local, remote, remotePort, chosen, irs, options, tsOffset, window, cookie);

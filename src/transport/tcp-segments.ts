@@ -53,6 +53,7 @@ export function readSegment(packet: Packet, segment: Segment): void {
   segment.window = tcpWindow(view, l4);
   segment.ecn = ecnField(view, packet.l3);
   segment.bytes = packet.bytes;
+  segment.headerLength = headerLength;
   segment.start = l4 + headerLength;
   segment.end = end;
   segment.gsoSize = packet.gsoSize;

@@ -78,10 +78,10 @@ describe('the limit on ranges', () => {
   it('refuses a range more, but still takes what extends one', () => {
     const queue = new ReceiveQueue(new BlockPool());
     const data = new Uint8Array(10);
-    assert.ok(queue.insert(0, 20, data, 0, 10, 2));
-    assert.ok(queue.insert(0, 60, data, 0, 10, 2));
-    assert.equal(queue.insert(0, 40, data, 0, 10, 2), false);
-    assert.ok(queue.insert(0, 30, data, 0, 10, 2));
+    assert.equal(queue.insert(0, 20, data, 0, 10, 2, 50), 'kept');
+    assert.equal(queue.insert(0, 60, data, 0, 10, 2, 50), 'kept');
+    assert.equal(queue.insert(0, 40, data, 0, 10, 2, 50), 'full');
+    assert.equal(queue.insert(0, 30, data, 0, 10, 2, 50), 'kept');
     assert.equal(queue.rangeCount, 2);
     assert.deepEqual(queue.sackRanges[0], { start: 20, end: 40 });
     assert.equal(queue.highest(0), 70);

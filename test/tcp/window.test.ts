@@ -27,7 +27,7 @@ for (const iss of ISS_VALUES) {
       assert.equal(bench.takeSent().at(-1)?.window, 0);
       bench.read(100);
       assert.deepEqual(bench.take(), []);
-      bench.read(1000);
+      bench.read();
       assert.ok((bench.takeSent().at(-1)?.window ?? 0) >= 536);
     });
 
@@ -113,6 +113,8 @@ describe('the window in a SYN', () => {
   it('is held down by TCP_WINDOW_CLAMP, also later', () => {
     assert.equal(synSent({ settings: { windowClamp: 2000 } }).takeSent()[0]?.window, 1460);
     const bench = established();
+    // The first segment of a size says how much of the buffer is window, and sets the clamp (Linux).
+    bench.receive('.', { text: 'x'.repeat(1000) });
     bench.set({ windowClamp: 3000 });
     for (let i = 0; i < 60; i++) {
       bench.receive('.', { text: 'x'.repeat(1000) });
