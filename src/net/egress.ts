@@ -38,7 +38,7 @@ export class Egress implements SegmentSink {
     return this.queue.length;
   }
 
-  /** Takes a frame that is complete but for what offloads do; 0, or -ENOBUFS when (a part of) it was dropped. */
+  /** Takes a frame that is complete but for what offloads do; 0, or -ENOBUFS when all of it was dropped. */
   send(packet: Packet): number {
     if (packet.gsoSize > 0) return this.sendSuper(packet);
     if (!this.link.offloads.checksum) completeChecksum(packet);
@@ -90,7 +90,7 @@ export class Egress implements SegmentSink {
       this.stats.dropped += count - made;
       this.host.dropped('netif', 'NOMEM');
     }
-    return this.stats.dropped > dropped ? -ENOBUFS : 0;
+    return this.stats.dropped - dropped >= count ? -ENOBUFS : 0;
   }
 
   private put(packet: Packet): number {
@@ -103,7 +103,8 @@ export class Egress implements SegmentSink {
         return 0;
       }
       this.headTraced = true;
-    } else if (queue.length >= host.sysctl.ethertype_txqueuelen) {
+    }
+    if (queue.length >= host.sysctl.ethertype_txqueuelen) {
       this.stats.dropped++;
       host.dropped('netif', 'FULL_RING', this.name);
       packet.release();

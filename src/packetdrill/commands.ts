@@ -20,9 +20,11 @@ export interface Machine {
   procFile(path: string): string | null;
   /** Changes the route to the remote side. */
   changeRoute(metrics: RouteMetrics): void;
+  /** Changes the MTU of the link's interface, in bytes. */
+  changeMtu(bytes: number): void;
   /** Forgets what is known of servers. */
   flushMetrics(): void;
-  /** Drops everything that is sent, or no longer. */
+  /** Has no room for anything that is sent, of which the sender hears, or has it again. */
   dropAll(on: boolean): void;
   /** Lets virtual time pass. */
   sleepUntil(atUs: number): Promise<void>;
@@ -221,11 +223,16 @@ function readProc(files: readonly string[], { machine }: Shell): string[] {
 /** What a route may be said to have. */
 const ROUTE_ATTRIBUTES: readonly string[] = ['via', 'dev', 'initcwnd', 'mtu', 'advmss'];
 
-/** `ip tcp_metrics flush`. `ip route change ... initcwnd N mtu lock N advmss N`. */
+/** `ip tcp_metrics flush`. `ip link set dev tun0 mtu N`. `ip route change ... initcwnd N mtu lock N advmss N`. */
 function ip(args: readonly string[], _input: string, { machine }: Shell): Outcome {
   const words = args.filter(arg => !/^-[46]$/.test(arg));
   if (words[0] === 'tcp_metrics' && words[1] === 'flush') {
     machine.flushMetrics();
+    return OK;
+  }
+  const mtu = /^link set (?:dev )?\w+ mtu (\d+)$/.exec(words.join(' '))?.[1];
+  if (mtu !== undefined) {
+    machine.changeMtu(Number(mtu));
     return OK;
   }
   if (words[0] !== 'route' || words[1] !== 'change')
@@ -254,7 +261,7 @@ function tc(args: readonly string[], _input: string, { machine }: Shell): Outcom
   const removes = action === 'delete' || action === 'del';
   if (!removes && action !== 'add' && action !== 'replace' && action !== 'change')
     throw new CommandError(`unknown command 'tc ${args.join(' ')}'`);
-  if (!removes && kind !== 'fq' && kind !== 'pfifo' && kind !== 'pfifo limit 0' && kind !== 'noqueue')
+  if (!removes && !/^(?:fq|noqueue|pfifo(?: limit \d+)?)$/.test(kind))
     throw new CommandError(`no queueing discipline '${kind}' here`);
   machine.settings.set(
     'net.core.default_qdisc',

@@ -30,9 +30,10 @@ export class ScriptLink implements Link {
   readonly medium = 'ip';
   readonly mac = null;
   readonly offloads = NO_OFFLOADS;
-  readonly mtu: number;
-  /** Whether everything that is sent is lost, unseen. */
-  dropsAll = false;
+  /** The largest IP packet that may be sent, in bytes. */
+  mtu: number;
+  /** Whether it takes nothing that is sent. */
+  isFull = false;
   /** What the stack sent and the script has not yet looked at. */
   readonly sent: Sent[] = [];
   private readonly pool = new PacketPool({ smallSlots: 64, largeSlots: 4 });
@@ -50,11 +51,12 @@ export class ScriptLink implements Link {
   }
 
   send(packet: Packet): boolean {
+    if (this.isFull) return false;
     const bytes = packet.bytes.slice(packet.start, packet.end);
     packet.release();
     if (bytes.length > this.mtu)
       throw new Error(`the stack sent ${bytes.length} bytes over an MTU of ${this.mtu}`);
-    if (!this.dropsAll && !isAboutTheLink(bytes)) this.sent.push({ atUs: this.nowUs(), bytes });
+    if (!isAboutTheLink(bytes)) this.sent.push({ atUs: this.nowUs(), bytes });
     return true;
   }
 

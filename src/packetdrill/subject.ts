@@ -164,12 +164,19 @@ export class Subject implements Machine {
     if (this.route !== null) this.stack.ip.routes.change({ ...this.route, metrics });
   }
 
+  changeMtu(bytes: number): void {
+    this.link.mtu = bytes;
+    // Routes remember it; a change of them has it looked up again.
+    this.changeRoute({});
+  }
+
   flushMetrics(): void {
     this.stack.tcp.fastOpenCache.clear();
   }
 
   dropAll(on: boolean): void {
-    this.link.dropsAll = on;
+    this.link.isFull = on;
+    this.settings.set('ethertype_txqueuelen', String(on ? 0 : DEFAULT_SYSCTL.ethertype_txqueuelen));
   }
 
   /** The state of the connection with this remote port; CLOSED when there is or was none. */

@@ -349,6 +349,7 @@ function windowAfterProbe(tcb: Tcb): void {
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   if (tcb.unsent === 0 ? window > 0 : window >= Math.min(tcb.unsent, tcb.mss)) {
     tcb.backoff = 0;
+    tcb.probesStampUs = 0;
     stopTimer(tcb, TIMER_PERSIST);
   } else if (tcb.orphan) {
     // Whoever acknowledges before he is asked must not hold what nobody owns any more (Linux lets him).

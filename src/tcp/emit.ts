@@ -5,6 +5,7 @@
 import { type Seq, seqDiff, seqGt } from '../base/seq.ts';
 import { ACK, CWR, FIN, PSH, RST, SYN } from '../wire/tcp.ts';
 import { ackWasSent } from './ack-policy.ts';
+import { enterCwr } from './cwr.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
 import type { FastOpenCookie } from './fast-open.ts';
 import { currentMss } from './mss.ts';
@@ -59,12 +60,15 @@ function acceptableSeq(tcb: Tcb): Seq {
   return seqGt(tcb.sndNxt, tcb.sndWndEnd) ? tcb.sndWndEnd : tcb.sndNxt;
 }
 
-/** A window probe or keepalive: an old sequence number without data, which the peer must answer. */
-export function sendProbe(tcb: Tcb): void {
+/**
+ * A window probe or keepalive: an old sequence number without data, which the peer must answer. False when this host
+ * had no room for it.
+ */
+export function sendProbe(tcb: Tcb): boolean {
   const out = tcb.context.out.begin((tcb.sndUna - 1) | 0, tcb.rcvNxt, ACK);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
-  emit(tcb, out);
+  return emit(tcb, out);
 }
 
 /** Sends a reset that the peer will accept (RFC 9293 section 3.10.5). */
@@ -83,7 +87,8 @@ export function refuse(tcb: Tcb, segment: Segment): void {
 
 /**
  * Sends `length` bytes from `seq` on: as one super-segment where the link takes it, otherwise cut to `mss`. FIN and
- * PSH go with the last segment, CWR with the first. `ect`: as ECN-capable.
+ * PSH go with the last segment, CWR with the first. `ect`: as ECN-capable. False when this host had no room for it:
+ * then nothing was sent.
  */
 export function emitData(
   tcb: Tcb,
@@ -92,7 +97,7 @@ export function emitData(
   flags: number,
   ect: boolean,
   mss: number = currentMss(tcb),
-): void {
+): boolean {
   const size = tcb.gsoMaxSize >= length ? Math.max(length, 1) : mss;
   if (length > 0) noteData(tcb, length, mss);
   let sent = 0;
@@ -100,10 +105,11 @@ export function emitData(
     const part = Math.min(length - sent, size);
     const last = sent + part === length;
     const absent = (last ? 0 : FIN | PSH) | (sent === 0 ? 0 : CWR);
-    emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect, mss);
+    if (!emitPart(tcb, (seq + sent) | 0, part, flags & ~absent, ect, mss) && sent === 0) return false;
     sent += part;
   } while (sent < length);
   tcb.dsackStart = tcb.dsackEnd;
+  return true;
 }
 
 /** Data goes out, for the first time or again. */
@@ -117,7 +123,7 @@ function noteData(tcb: Tcb, length: number, mss: number): void {
   if (nowUs - tcb.lastReceivedUs < tcb.atoUs) tcb.pingPong = true;
 }
 
-function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean, mss: number): void {
+function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolean, mss: number): boolean {
   const out = tcb.context.out.begin(seq, tcb.rcvNxt, flags);
   out.window = advertiseWindow(tcb, false);
   if (tcb.timestamps) putTimestamps(tcb, out);
@@ -128,11 +134,13 @@ function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolea
   out.ect = ect;
   if (tcb.sack) putSack(tcb, out);
   ackWasSent(tcb);
-  emit(tcb, out);
-  if (tcb.notices !== null) stampSent(tcb, tcb.notices, seq, length);
+  const sent = emit(tcb, out);
+  if (sent && tcb.notices !== null) stampSent(tcb, tcb.notices, seq, length);
+  return sent;
 }
 
-function emit(tcb: Tcb, out: OutSegment): void {
+/** False when this host's own queue was full, which is congestion, too. */
+function emit(tcb: Tcb, out: OutSegment): boolean {
   if (tcb.ecnFlags !== 0) out.flags |= ecnEcho(tcb);
   const segments = out.gsoSize === 0 ? 1 : Math.ceil(out.dataLength / out.gsoSize);
   tcb.segsOut += segments;
@@ -141,7 +149,9 @@ function emit(tcb: Tcb, out: OutSegment): void {
   tcb.lastEmitEnd = length > 0 ? (out.seq + length) | 0 : (tcb.sndUna - 1) | 0;
   tcb.context.host.mib.Tcp.OutSegs += segments;
   if ((out.flags & RST) !== 0) tcb.context.host.mib.Tcp.OutRsts++;
-  tcb.output.emit(out);
+  const sent = tcb.output.emit(out);
+  if (!sent) enterCwr(tcb);
+  return sent;
 }
 
 function putTimestamps(tcb: Tcb, out: OutSegment): void {

@@ -118,7 +118,7 @@ const NOWHERE: TcpOutput = {
   remote: '',
   burstMax: 0,
   isBusy: () => false,
-  emit: () => {},
+  emit: () => true,
   ready: () => {},
   ended: () => {},
   confirmed: () => {},

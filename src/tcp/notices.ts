@@ -116,13 +116,13 @@ export function noteZeroCopyWrite(tcb: Tcb, length: number, joined = false, goes
   notices.nextCall = (notices.nextCall + 1) >>> 0;
 }
 
-/** A write took bytes: watches the last one, if its piece is not sent yet; only one a piece, the last. */
+/** A write took bytes: watches the last one, sent already or not; only one a piece, the last. */
 export function requestStamps(tcb: Tcb, { requests, flags }: Notices): void {
-  const piece = lastPiece(tcb);
+  const piece = lastPiece(tcb) ?? tcb.flight.tail;
   if (piece === undefined || (flags & STAMP_TX) === 0) return;
   const last = requests[requests.length - 1];
   if (last !== undefined && seqGe(last.key, piece.seq)) requests.pop();
-  requests.push({ key: (piece.end - 1) | 0, flags: flags & STAMP_TX });
+  requests.push({ key: (tcb.writeSeq - 1) | 0, flags: flags & STAMP_TX });
 }
 
 /** A packet with `length` bytes from `seq` on was handed to the interface. */

@@ -3,7 +3,7 @@
  * of the questions is that of Linux's tcp_write_xmit.
  * @module
  */
-import { seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
+import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { ACK, FIN, PSH } from '../wire/tcp.ts';
 import { CHRONO_RWND_LIMITED, startChrono, stopChrono } from './chrono.ts';
 import { noteUsage } from './cwnd-usage.ts';
@@ -76,7 +76,7 @@ function sendMtuProbe(tcb: Tcb): number {
   while (pieceLength(head) < length && growHead(tcb, head, length - pieceLength(head)));
   // A record that ends too early (MSG_EOR).
   if (pieceLength(head) < length) return NO_PROBE;
-  sendHead(tcb, head, length, false, length);
+  if (!sendHead(tcb, head, length, false, length)) return NO_PROBE;
   probeWasSent(tcb, length);
   return length;
 }
@@ -99,7 +99,7 @@ function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
     if (limitedBy !== 'none') break;
     const part = length > mss ? Math.min(length, splitPoint(tcb, length, quota, nagle)) : length;
     if (sent && tcb.output.isBusy()) break;
-    sendHead(tcb, head, part, part === length && finIsNext(tcb));
+    if (!sendHead(tcb, head, part, part === length && finIsNext(tcb))) break;
     sent = true;
     if (amount !== 'all') break;
   }
@@ -173,15 +173,18 @@ function hasTooManySegments({ flight, sndBuf }: Tcb): boolean {
   return flight.packetsOut >= SEGMENTS_MIN && flight.packetsOut * SEGMENT_COST >= sndBuf;
 }
 
-/** Emits the first `length` bytes of the first piece in segments of `mss`, with the FIN behind them when `fin`. */
+/**
+ * Emits the first `length` bytes of the first piece in segments of `mss`, with the FIN behind them when `fin`. False
+ * when this host had no room for it: then it is as if nothing had been tried.
+ */
 function sendHead(
   tcb: Tcb,
   head: TxSegment | undefined,
   length: number,
   fin: boolean,
   mss: number = currentMss(tcb),
-): void {
-  const { context, flight, nowUs } = tcb;
+): boolean {
+  const { flight } = tcb;
   if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
   const seq = tcb.sndNxt;
   const end = (seq + length) | 0;
@@ -189,32 +192,35 @@ function sendHead(
   const whole = head === undefined || head.end === end;
   const headMarks = head?.marks ?? 0;
   const endMarks = whole ? (headMarks & (TX_PUSH | TX_EOR)) | (fin ? TX_FIN : 0) : 0;
-  tcb.sndNxt = fin ? (end + 1) | 0 : end;
-  let at = seq;
-  beginRateSending(tcb);
-  do {
-    const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
-    const last = next === end;
-    const segment = context.newSegment(
-      at,
-      last ? tcb.sndNxt : next,
-      nowUs,
-      (headMarks & TX_ZEROCOPY) | (last ? endMarks | TX_SKB_END : 0),
-    );
-    tagSegment(tcb, segment);
-    flight.push(segment);
-    at = next;
-  } while (at !== end);
-  if (head !== undefined) takeFromHead(tcb, head, length);
-  if (length % mss !== 0) tcb.smallSeq = tcb.sndNxt;
   // A packet of several segments is pushed, so that the receiver does not wait for more (Linux).
   const push = segments > 1 || (endMarks & TX_PUSH) !== 0;
   const ect = length > 0 && (tcb.ecnFlags & ECN_OK) !== 0;
   const cwr = ect ? takeCwr(tcb) : 0;
-  emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect, mss);
-  if (length > 0) context.host.mib.TcpExt.TCPOrigDataSent += segments;
+  beginRateSending(tcb);
+  if (!emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect, mss)) return false;
+  tcb.sndNxt = fin ? (end + 1) | 0 : end;
+  putInFlight(tcb, seq, end, mss, headMarks & TX_ZEROCOPY, endMarks);
+  if (head !== undefined) takeFromHead(tcb, head, length);
+  if (length % mss !== 0) tcb.smallSeq = tcb.sndNxt;
+  if (length > 0) tcb.context.host.mib.TcpExt.TCPOrigDataSent += segments;
   if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') tcb.prrOut += segments;
   checkSpace(tcb);
+  return true;
+}
+
+/** The segments of [seq, end), and of a FIN up to SND.NXT, were sent: `marks` are of each, `endMarks` of the last one. */
+function putInFlight(tcb: Tcb, seq: Seq, end: Seq, mss: number, marks: number, endMarks: number): void {
+  const { context, flight, nowUs } = tcb;
+  let at = seq;
+  do {
+    const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
+    const last = next === end;
+    const upTo = last ? tcb.sndNxt : next;
+    const segment = context.newSegment(at, upTo, nowUs, marks | (last ? endMarks | TX_SKB_END : 0));
+    tagSegment(tcb, segment);
+    flight.push(segment);
+    at = next;
+  } while (at !== end);
 }
 
 /** The tail loss probe's new data: one packet, whatever Nagle or the congestion window say. False when none may go. */
@@ -222,14 +228,18 @@ export function sendNewForProbe(tcb: Tcb): boolean {
   return sendPieces(tcb, NAGLE_OFF, 'probe');
 }
 
+/** Whether the peer's window takes something of what waits. */
+export function hasWindow(tcb: Tcb): boolean {
+  return seqDiff(tcb.sndWndEnd, tcb.sndNxt) > 0;
+}
+
 /**
  * A window probe's data: as much of the first piece as the peer's window takes, pushed (Linux's tcp_write_wakeup).
- * False when the window takes nothing. The caller sets the timer.
+ * False when this host had no room for it. The caller has seen that something waits and fits, and sets the timer.
  */
 export function sendIntoWindow(tcb: Tcb): boolean {
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   let head = tcb.writeQueue.at(0);
-  if (window <= 0 || (head === undefined && !finIsNext(tcb))) return false;
   let length = 0;
   if (head !== undefined) {
     if (seqLt(tcb.pushSeq, head.end)) tcb.pushSeq = head.end;
@@ -237,6 +247,5 @@ export function sendIntoWindow(tcb: Tcb): boolean {
     length = Math.min(pieceLength(head), window, currentMss(tcb));
     if (length < pieceLength(head)) head = splitHead(tcb, head, length);
   }
-  sendHead(tcb, head, length, finIsNext(tcb) && window > length);
-  return true;
+  return sendHead(tcb, head, length, finIsNext(tcb) && window > length);
 }

@@ -14,6 +14,7 @@
 import { seqDiff, seqGe, seqGt } from '../base/seq.ts';
 import type { AckOutcome } from './ack-outcome.ts';
 import { currentSsthresh, keepOpen, retransmissionsOut, setCaState } from './ca-state.ts';
+import { enterCwr } from './cwr.ts';
 import { queueCwr } from './ecn.ts';
 import { TX_FIN, TX_SACKED, type TxSegment } from './flight.ts';
 import { countDuplicate, limitDuplicates, markHeadLost, markLost } from './lost-marks.ts';
@@ -179,14 +180,6 @@ export function onReorderTimeout(tcb: Tcb): void {
 }
 
 // --- into CWR, Recovery and Loss -------------------------------------------------------------------------------
-
-/** RFC 3168 section 6.1.2: once a round trip, an ECN echo is as good as a loss. */
-function enterCwr(tcb: Tcb): void {
-  if (tcb.caState !== 'Open' && tcb.caState !== 'Disorder') return;
-  forgetUndo(tcb);
-  beginReduction(tcb);
-  setCaState(tcb, 'CWR');
-}
 
 /** `ece`: the loss comes with an ECN echo, so the reduction stays whatever becomes of the loss. */
 function enterRecovery(tcb: Tcb, ece: boolean): void {

@@ -41,7 +41,7 @@ export function retransmitLost(tcb: Tcb): void {
     if ((segment.marks & (TX_LOST | TX_RETRANS | TX_SACKED)) !== TX_LOST) continue;
     const loss = tcb.caState === 'Loss';
     const count = retransmit(tcb, index, Math.min(room, most), loss ? 'rto' : 'fast');
-    if (count === 0) break;
+    if (count <= 0) break;
     const { TcpExt } = tcb.context.host.mib;
     if (loss) TcpExt.TCPSlowStartRetrans += count;
     else TcpExt.TCPFastRetrans += count;
@@ -52,12 +52,16 @@ export function retransmitLost(tcb: Tcb): void {
   if (headSent && !isTimerSet(tcb, TIMER_REORDER)) restartRetransmit(tcb);
 }
 
+/** What `retransmit` returns when this host had no room for the segment. */
+export const NO_ROOM = -1;
+
 /** Why a segment is sent again: as TRACE-EVENTS.md lists it. */
 type Reason = 'rto' | 'fast' | 'probe' | 'syn' | 'syn-ack';
 
 /**
  * Sends the segment at `index` of the flight again, and those behind it that belong to the same sk_buff and were lost
- * with it, at most `max`: they leave as one packet. Returns how many; 0 when the peer's window does not reach it.
+ * with it, at most `max`: they leave as one packet. Returns how many; 0 when the peer's window does not reach it,
+ * NO_ROOM when this host's queue is full.
  */
 export function retransmit(tcb: Tcb, index: number, max: number, reason: 'rto' | 'fast' | 'probe'): number {
   const { flight } = tcb;
@@ -68,16 +72,16 @@ export function retransmit(tcb: Tcb, index: number, max: number, reason: 'rto' |
   const last = flight.at(index + count - 1) as TxSegment;
   flight.mark(last, TX_SKB_END);
   if (count === 1) collapse(tcb, index);
-  for (let i = index; i < index + count; i++) noteSentAgain(tcb, flight.at(i) as TxSegment, reason);
   const length = seqDiff(last.end, first.seq);
   tcb.totalRetrans += count;
   tcb.bytesRetrans += length;
   const { mib } = tcb.context.host;
   mib.Tcp.RetransSegs += count;
   const syn = (first.marks & TX_SYN) !== 0;
-  traceRetransmit(tcb, syn ? 'syn' : reason, first.seq, length, first.attempts);
+  traceRetransmit(tcb, syn ? 'syn' : reason, first.seq, length, first.attempts + 1);
   if (syn) {
     mib.TcpExt.TCPSynRetrans++;
+    noteSentAgain(tcb, first, reason);
     emitSyn(tcb);
     return 1;
   }
@@ -85,22 +89,32 @@ export function retransmit(tcb: Tcb, index: number, max: number, reason: 'rto' |
   // As when it was sent first, a packet of several segments is pushed.
   const push = count > 1 || (last.marks & TX_PUSH) !== 0;
   // RFC 3168 section 6.1.5: a repetition is not ECN-capable.
-  emitData(tcb, first.seq, fin ? length - 1 : length, (fin ? FIN : 0) | (push ? PSH : 0) | ACK, false);
-  return count;
+  const flags = (fin ? FIN : 0) | (push ? PSH : 0) | ACK;
+  const sent = emitData(tcb, first.seq, fin ? length - 1 : length, flags, false);
+  for (let i = index; i < index + count; i++) {
+    if (sent) noteSentAgain(tcb, flight.at(i) as TxSegment, reason);
+    else noteAttempt(tcb, flight.at(i) as TxSegment, reason);
+  }
+  if (!sent) mib.TcpExt.TCPRetransFail += count;
+  return sent ? count : NO_ROOM;
+}
+
+/** It was tried to send the segment again. */
+function noteAttempt(tcb: Tcb, segment: TxSegment, reason: Reason): void {
+  // Even of one that did not leave: what an acknowledgement says of its time is not to be trusted.
+  tcb.flight.mark(segment, TX_EVER_RETRANS);
+  if (reason === 'probe') return;
+  noteRepetition(tcb);
+  if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = tcb.nowUs;
 }
 
 function noteSentAgain(tcb: Tcb, segment: TxSegment, reason: Reason): void {
   const { flight, nowUs } = tcb;
   flight.sentAgain(segment, nowUs);
   tagSegment(tcb, segment);
-  if (reason === 'probe') {
-    // It is still one segment, which may be in the network twice.
-    flight.mark(segment, TX_EVER_RETRANS);
-    return;
-  }
-  flight.mark(segment, TX_RETRANS | TX_EVER_RETRANS);
-  noteRepetition(tcb);
-  if (tcb.retransmitStampUs === 0) tcb.retransmitStampUs = nowUs;
+  // After a probe it is still one segment, which may be in the network twice.
+  if (reason !== 'probe') flight.mark(segment, TX_RETRANS);
+  noteAttempt(tcb, segment, reason);
 }
 
 /** How many segments from `index` on can leave as one packet: of one sk_buff, full ones before the last, all lost. */

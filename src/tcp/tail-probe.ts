@@ -35,7 +35,7 @@ function trySending(tcb: Tcb): boolean {
   const { flight } = tcb;
   const before = flight.at(flight.packetsOut - 2);
   if (before !== undefined) flight.mark(before, TX_SKB_END);
-  if (retransmit(tcb, flight.packetsOut - 1, 1, 'probe') === 0) return false;
+  if (retransmit(tcb, flight.packetsOut - 1, 1, 'probe') <= 0) return false;
   tcb.probeOut = 'repetition';
   return true;
 }

@@ -34,8 +34,8 @@ export interface TcpOutput {
   isBusy(): boolean;
   /** The most bytes that may be handed down at once. */
   readonly burstMax: number;
-  /** Sends a segment; lent until it returns. */
-  emit(segment: OutSegment): void;
+  /** Sends a segment; lent until it returns. False when this host had no room for it (Linux's NET_XMIT_DROP). */
+  emit(segment: OutSegment): boolean;
   /** POLL* bits rose for the user. */
   ready(mask: number): void;
   /** The connection takes part in nothing any more; `timeWait`: what remains of it is a TIME_WAIT entry. */

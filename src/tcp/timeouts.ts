@@ -14,9 +14,9 @@ import { noteTimeout } from './fast-open-blackhole.ts';
 import { synAckTimeout } from './fast-open-passive.ts';
 import { TX_SYN } from './flight.ts';
 import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
-import { flush, sendIntoWindow } from './output.ts';
+import { flush, hasWindow, sendIntoWindow } from './output.ts';
 import { enterLoss, onReorderTimeout } from './recovery.ts';
-import { retransmit } from './retransmit.ts';
+import { NO_ROOM, retransmit } from './retransmit.ts';
 import { backOff, probeWaitUs, rtoMaxUs, rtoMinUs } from './rtt.ts';
 import { sendLossProbe } from './tail-probe.ts';
 import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
@@ -36,6 +36,9 @@ import {
   takeDueTimer,
 } from './timers.ts';
 import { armAfterSend, restartRetransmit, resumeRetransmit } from './transmit-timer.ts';
+
+/** What finds no room in this host is tried again after so long (Linux's TCP_RESOURCE_PROBE_INTERVAL). */
+const NO_ROOM_WAIT_US = 500_000;
 
 /** What each timer does, by its number. */
 const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
@@ -83,8 +86,8 @@ function retransmitTimeout(tcb: Tcb): void {
   // A SYN does not find the path congested: it is lost, and asks again soon.
   if (tcb.state !== 'SYN_SENT' || tcb.retransmits > tcb.context.host.sysctl.tcp_syn_linear_timeouts)
     backOff(tcb);
-  retransmit(tcb, 0, 1, 'rto');
-  restartRetransmit(tcb);
+  if (retransmit(tcb, 0, 1, 'rto') === NO_ROOM) setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + NO_ROOM_WAIT_US);
+  else restartRetransmit(tcb);
 }
 
 /** Statistics: what the time-out put an end to. */
@@ -155,34 +158,57 @@ function giveUp(tcb: Tcb): void {
 
 /** RFC 9293 section 3.8.6.1: probes a closed window for as long as the peer answers; sends what was held back. */
 function persistTimeout(tcb: Tcb): void {
-  if (tcb.flight.packetsOut > 0) return;
-  if (tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent)) {
-    tcb.probesOut = 0;
+  if (tcb.flight.packetsOut > 0 || nothingWaits(tcb)) {
+    endProbing(tcb);
     return;
   }
-  const { sysctl, mib } = tcb.context.host;
-  const limit = tcb.orphan ? sysctl.tcp_orphan_retries : sysctl.tcp_retries2;
-  // A peer that keeps its window closed for ever cannot hold a connection that nobody owns any more.
-  const tooPatient = tcb.orphan && tcb.backoff >= limit && probeWaitUs(tcb) >= rtoMaxUs(tcb);
-  const silentUs = tcb.nowUs - Math.max(tcb.lastAckReceivedUs, tcb.lastSentUs);
-  const { userTimeoutUs } = tcb.settings;
-  if (
-    tooPatient ||
-    tcb.probesOut >= limit ||
-    (userTimeoutUs > 0 && tcb.probesOut > 0 && silentUs >= userTimeoutUs)
-  ) {
+  if (isProbedEnough(tcb)) {
     giveUp(tcb);
     return;
   }
-  if (sendIntoWindow(tcb)) {
+  if (tcb.probesStampUs === 0) tcb.probesStampUs = tcb.nowUs;
+  const sent = sendWindowProbe(tcb);
+  if (tcb.flight.packetsOut > 0 || nothingWaits(tcb)) {
+    endProbing(tcb);
+    tcb.backoff = 0;
     armAfterSend(tcb);
     return;
   }
-  mib.TcpExt.TCPWinProbe++;
-  sendProbe(tcb);
   tcb.probesOut++;
-  if (tcb.backoff < sysctl.tcp_retries2) tcb.backoff++;
-  setTimer(tcb, TIMER_PERSIST, tcb.nowUs + probeWaitUs(tcb));
+  if (sent && tcb.backoff < tcb.context.host.sysctl.tcp_retries2) tcb.backoff++;
+  setTimer(
+    tcb,
+    TIMER_PERSIST,
+    Math.min(tcb.nowUs + (sent ? probeWaitUs(tcb) : NO_ROOM_WAIT_US), probesEndUs(tcb)),
+  );
+}
+
+function nothingWaits(tcb: Tcb): boolean {
+  return tcb.unsent === 0 && (!tcb.finQueued || tcb.finSent);
+}
+
+function endProbing(tcb: Tcb): void {
+  tcb.probesOut = 0;
+  tcb.probesStampUs = 0;
+}
+
+function sendWindowProbe(tcb: Tcb): boolean {
+  if (hasWindow(tcb)) return sendIntoWindow(tcb);
+  tcb.context.host.mib.TcpExt.TCPWinProbe++;
+  return sendProbe(tcb);
+}
+
+function isProbedEnough(tcb: Tcb): boolean {
+  const { sysctl } = tcb.context.host;
+  const limit = tcb.orphan ? sysctl.tcp_orphan_retries : sysctl.tcp_retries2;
+  // A peer that keeps its window closed for ever cannot hold a connection that nobody owns any more.
+  const tooPatient = tcb.orphan && tcb.backoff >= limit && probeWaitUs(tcb) >= rtoMaxUs(tcb);
+  return tooPatient || tcb.probesOut >= limit || (tcb.probesStampUs > 0 && tcb.nowUs >= probesEndUs(tcb));
+}
+
+/** TCP_USER_TIMEOUT counts from the first probe, whether the peer answers or not (as Linux). */
+function probesEndUs({ settings, probesStampUs }: Tcb): number {
+  return settings.userTimeoutUs === 0 ? Number.POSITIVE_INFINITY : probesStampUs + settings.userTimeoutUs;
 }
 
 function delayedAckTimeout(tcb: Tcb): void {

@@ -19,11 +19,12 @@ const UNDO_STAMP = 9;
 const RTO_STAMP = 10;
 const RACK_RTT = 11;
 const ATO = 12;
+const PROBES_STAMP = 13;
 
 /** Microseconds, of the host's clock unless they are durations; all 0 at first. */
 export abstract class Times {
   // Negative zeros are doubles from the start.
-  private readonly times: number[] = [-0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0];
+  private readonly times: number[] = [-0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0];
 
   /** When TS.Recent was taken, 0 for never (RFC 7323 section 5.5). */
   get tsRecentUs(): number {
@@ -140,5 +141,14 @@ export abstract class Times {
 
   set atoUs(us: number) {
     this.times[ATO] = us;
+  }
+
+  /** When the first window probe was sent, 0 while there is none. */
+  get probesStampUs(): number {
+    return this.times[PROBES_STAMP] as number;
+  }
+
+  set probesStampUs(us: number) {
+    this.times[PROBES_STAMP] = us;
   }
 }

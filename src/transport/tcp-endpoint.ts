@@ -1,4 +1,4 @@
-import { EMSGSIZE } from '../base/errno.ts';
+import { EMSGSIZE, ENOBUFS } from '../base/errno.ts';
 import { type Seq, seqGe, seqLe } from '../base/seq.ts';
 import type { IcmpError, IpSendOptions, Route } from '../core/network.ts';
 import { POLLHUP, type ReadyListener } from '../core/readiness.ts';
@@ -335,7 +335,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
     this.turnLeft = NO_TURNS;
   }
 
-  emit(segment: OutSegment): void {
+  emit(segment: OutSegment): boolean {
     const { layer } = this;
     if (this.turnLeft !== NO_TURNS) this.turnLeft -= segment.dataLength;
     if (this.path.generation !== layer.ip.generation) this.refreshRoute(true);
@@ -343,6 +343,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
     const options = segment.ect ? this.ectOptions(settings) : settings;
     const errno = -sendSegment(layer.host, layer.ip, segment, this, this.path, options);
     if (errno === EMSGSIZE) this.applyRoute(this.path);
+    return errno !== ENOBUFS;
   }
 
   /** What IP is asked for with ECN-capable segments: made again only when the settings change. */

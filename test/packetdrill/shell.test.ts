@@ -12,6 +12,7 @@ class FakeMachine implements Machine {
   readonly mib = new Map([['TcpExtOutOfWindowIcmps', 0]]);
   nowUs = 0;
   drops = false;
+  mtu = 1500;
   flushes = 0;
 
   counters(): Map<string, number> {
@@ -23,6 +24,10 @@ class FakeMachine implements Machine {
   }
 
   changeRoute(): void {}
+
+  changeMtu(bytes: number): void {
+    this.mtu = bytes;
+  }
 
   flushMetrics(): void {
     this.flushes++;
@@ -140,6 +145,8 @@ describe('packetdrill: the shell', () => {
     assert.equal(machine.files.lengthOf('/tmp/x'), 50);
     await run('rm /tmp/x; ip tcp_metrics flush all; ethtool -K tun0 tso off gso off');
     assert.equal(machine.files.lengthOf('/tmp/x'), undefined);
+    await run('ip link set dev tun0 mtu 9000');
+    assert.equal(machine.mtu, 9000);
     await run('ip route change 192.0.2.1 via 192.168.0.2 dev tun0 initcwnd 11');
     assert.equal(machine.sysctl.ethertype_init_cwnd, 11);
   });

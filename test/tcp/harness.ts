@@ -113,7 +113,8 @@ export class Bench implements TcpOutput {
 
   // --- TcpOutput ---
 
-  emit(out: OutSegment): void {
+  emit(out: OutSegment): boolean {
+    if (this.full) return false;
     const bytes = new Uint8Array(out.dataLength);
     out.data?.copyTo(out.dataOffset, bytes, 0, out.dataLength);
     const { options } = out;
@@ -133,6 +134,7 @@ export class Bench implements TcpOutput {
       tsEcr: options.timestamps ? options.tsEcr : 0,
       atUs: this.host.nowUs,
     });
+    return true;
   }
 
   ready(mask: number): void {
@@ -144,6 +146,8 @@ export class Bench implements TcpOutput {
   }
 
   readonly burstMax = 65000;
+  /** Nothing leaves this host. */
+  full = false;
 
   isBusy(): boolean {
     return false;

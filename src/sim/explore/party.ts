@@ -59,8 +59,9 @@ export class Party implements TcpOutput {
 
   // --- TcpOutput ---
 
-  emit(out: OutSegment): void {
+  emit(out: OutSegment): boolean {
     this.channel.push(toWire(out));
+    return true;
   }
 
   ready(): void {}
