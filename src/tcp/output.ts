@@ -34,21 +34,22 @@ export function flush(tcb: Tcb): void {
   const { repair } = tcb;
   tcb.repair = 'lost';
   if (tcb.mssStale) updateMss(tcb);
-  if (hasToSend(tcb) && tcb.output.isBusy()) return;
+  const due = hasToSend(tcb);
+  if (due && tcb.output.isBusy()) return;
   if (repair === 'new data') {
-    sendNew(tcb, NAGLE_OFF);
+    if (due) sendNew(tcb, NAGLE_OFF);
     if (seqGt(tcb.sndNxt, tcb.highSeq)) return;
     // F-RTO needs new data to find out about the time-out, and it cannot be sent.
     tcb.frto = false;
   }
+  if (!due) return;
   if (repair !== 'nothing' && tcb.flight.lostOut > tcb.flight.retransOut) retransmitLost(tcb);
   sendNew(tcb, tcb.nagle);
 }
 
 /** Sends new data, held back as `nagle` says (Linux's __tcp_push_pending_frames). */
 export function pushPending(tcb: Tcb, nagle: number): void {
-  if (hasToSend(tcb) && tcb.output.isBusy()) return;
-  sendNew(tcb, nagle);
+  if (hasToSend(tcb) && !tcb.output.isBusy()) sendNew(tcb, nagle);
 }
 
 /** Sends one packet: the first piece is full, and more may be written (Linux's tcp_push_one). */
