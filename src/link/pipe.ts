@@ -157,7 +157,9 @@ export class Pipe {
 
   private run(): void {
     const held = this.length;
-    const nowUs = this.env.nowUs();
+    // What was on its way for no time needs no clock.
+    const timed = this.waiting.length > 0 || (this.flight.at(0)?.atUs ?? 0) > 0;
+    const nowUs = timed ? this.env.nowUs() : 0;
     this.depart(nowUs);
     this.arrive(nowUs);
     // Worth a wake-up once a quarter of the queue is free, not for each packet.

@@ -85,7 +85,7 @@ function sendMtuProbe(tcb: Tcb): number {
 /** Sends piece by piece of what was written, as far as the rules let it; true when something went out. */
 function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
   const mss = currentMss(tcb);
-  const most = Math.min(tsoSegments(tcb), Math.max(Math.floor(tcb.output.burstMax / mss), 1));
+  const most = mostSegments(tcb, mss);
   let sent = false;
   let limitedBy: Limit = 'none';
   while (tcb.writeQueue.length > 0 || (tcb.finQueued && !tcb.finSent)) {
@@ -108,6 +108,12 @@ function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
   else stopChrono(tcb, CHRONO_RWND_LIMITED);
   noteUsage(tcb, sent, limitedBy === 'cwnd');
   return sent;
+}
+
+/** How many segments may go at once: one is enough when no more waits. */
+function mostSegments(tcb: Tcb, mss: number): number {
+  if (tcb.unsent <= mss) return 1;
+  return Math.min(tsoSegments(tcb), Math.max(Math.floor(tcb.output.burstMax / mss), 1));
 }
 
 /** What keeps the first piece from being sent. */

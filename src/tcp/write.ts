@@ -46,8 +46,7 @@ export function write(
   while (at < end) {
     const piece = openPiece(tcb, goal);
     if (piece === null) break;
-    const offset = at;
-    const cut = cuts?.find(each => each > offset) ?? end;
+    const cut = cuts === null ? end : nextCut(cuts, at, end);
     const length = Math.min(end - at, goal - pieceLength(piece), cut - at);
     tcb.sendQueue.append(bytes, at, at + length);
     if (at === start) piece.marks &= ~TX_PUSH;
@@ -64,6 +63,11 @@ export function write(
   if (at > start)
     finishWrite(tcb, goal, at < end ? NAGLE_PUSH : tcb.nagle, at === end && (flags & WRITE_MORE) !== 0);
   return at - start;
+}
+
+/** The first of the cuts behind `at`, else `end`. */
+function nextCut(cuts: readonly number[], at: number, end: number): number {
+  return cuts.find(cut => cut > at) ?? end;
 }
 
 /** The piece that takes the next bytes: the last one, or a fresh one; null when there is no room for one. */
