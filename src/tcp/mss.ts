@@ -4,11 +4,9 @@
  */
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
-import { sackLength } from './sack-blocks.ts';
+import { MSS_MIN, sackLength } from './sack-blocks.ts';
 import type { Tcb } from './tcb.ts';
 
-/** The least payload of a full segment, whatever a peer or a path says. */
-const MSS_MIN = 8;
 /** Half of a window that is larger than this is a full segment at most; a smaller one is taken whole. */
 const HALF_WINDOW_FROM = 536;
 

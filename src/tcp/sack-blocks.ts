@@ -13,19 +13,21 @@ const BLOCKS_ALONE = 4;
 /** Of the SACK option without its blocks, padded, and of a block, in bytes. */
 const OPTION_LENGTH = 4;
 const BLOCK_LENGTH = 8;
+/** The least payload of a full segment, whatever a peer or a path says. */
+export const MSS_MIN = 8;
 
-/** Bytes of options that the SACK blocks of the next segment take. */
+/** Bytes of options that the SACK blocks of the next segment with data take. */
 export function sackLength(tcb: Tcb): number {
   const { receiveQueue } = tcb;
   const dsack = tcb.dsackStart === tcb.dsackEnd ? 0 : 1;
   if (!tcb.sack || (dsack === 0 && !receiveQueue.hasGap)) return 0;
-  const blocks = Math.min(receiveQueue.sackRanges.length + dsack, blocksMax(tcb));
+  const blocks = Math.min(receiveQueue.sackRanges.length + dsack, blocksMax(tcb, MSS_MIN));
   return blocks === 0 ? 0 : OPTION_LENGTH + blocks * BLOCK_LENGTH;
 }
 
 /** Puts the blocks into the options: what came twice, then what waits behind gaps, the newest first. */
-export function putSack(tcb: Tcb, { options }: OutSegment): void {
-  const max = blocksMax(tcb);
+export function putSack(tcb: Tcb, { options, dataLength }: OutSegment): void {
+  const max = blocksMax(tcb, dataLength > 0 ? MSS_MIN : 0);
   if (max <= 0) return;
   if (tcb.dsackStart !== tcb.dsackEnd) options.addSack(tcb.dsackStart, tcb.dsackEnd);
   for (const range of tcb.receiveQueue.sackRanges) {
@@ -34,10 +36,10 @@ export function putSack(tcb: Tcb, { options }: OutSegment): void {
   }
 }
 
-/** On the narrowest paths (RFC 791: 68 bytes) a header with all options would be too long a packet. */
-function blocksMax(tcb: Tcb): number {
+/** On the narrowest paths (RFC 791: 68 bytes) a header with all options and `payload` bytes is too long a packet. */
+function blocksMax(tcb: Tcb, payload: number): number {
   const timestamps = tcb.timestamps ? TIMESTAMPS_LENGTH : 0;
-  const room = tcb.pathMtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH - timestamps;
+  const room = tcb.pathMtu - tcb.ipHeaderLength - TCP_HEADER_LENGTH - timestamps - payload;
   const most = tcb.timestamps ? BLOCKS_WITH_TIMESTAMPS : BLOCKS_ALONE;
   return Math.min(Math.floor((room - OPTION_LENGTH) / BLOCK_LENGTH), most);
 }
