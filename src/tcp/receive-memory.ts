@@ -33,14 +33,15 @@ export function truesize(packetLength: number): number {
 
 /** Bytes that fit a buffer of one page, into which queued segments are moved when memory is short. */
 const COLLAPSED = PAGE - SHARED_INFO;
-const FIRST_PLACES = 8;
+/** Places that are kept when nothing waits. */
+const PLACES_KEPT = 8;
 
 /** The memory of what waits in order to be read, and the sum with what waits behind gaps. */
 export class ReceiveMemory {
   /** Bytes in use (sk_rmem_alloc). */
   used = 0;
-  /** Where each buffer's bytes end and what it costs: a ring of pairs, made when something first comes. */
-  private ring = NO_PLACES;
+  /** Where each buffer's bytes end and what it costs: a ring of pairs, as many as a power of two. */
+  private ring: number[] = NO_PLACES;
   private head = 0;
   private count = 0;
 
@@ -66,9 +67,10 @@ export class ReceiveMemory {
       const at = this.place(0);
       if (!seqLe(this.ring[at] as number, copied)) return;
       this.used -= this.ring[at + 1] as number;
-      this.head = (this.head + 1) % (this.ring.length / 2);
+      this.head++;
       this.count--;
     }
+    if (this.ring.length > 2 * PLACES_KEPT) this.ring = NO_PLACES;
   }
 
   /** Moves what waits, `length` bytes up to `end`, into as few buffers as can hold it (tcp_collapse), if that saves some. */
@@ -101,7 +103,7 @@ export class ReceiveMemory {
   }
 
   private place(index: number): number {
-    return 2 * ((this.head + index) % (this.ring.length / 2));
+    return (2 * (this.head + index)) & (this.ring.length - 1);
   }
 
   private push(end: Seq, cost: number): void {
@@ -112,7 +114,7 @@ export class ReceiveMemory {
   }
 
   private grow(): void {
-    const ring = new Int32Array(Math.max(2 * this.ring.length, 2 * FIRST_PLACES));
+    const ring = new Array<number>(Math.max(2 * this.ring.length, 2)).fill(0);
     for (let index = 0; index < this.count; index++) {
       const at = this.place(index);
       ring[2 * index] = this.ring[at] as number;
@@ -123,4 +125,4 @@ export class ReceiveMemory {
   }
 }
 
-const NO_PLACES = new Int32Array(0);
+const NO_PLACES: number[] = [];
