@@ -99,7 +99,7 @@ export function ackDueNow(tcb: Tcb): boolean {
   const fullSegments =
     unacknowledged > tcb.rcvMss && (tcb.receiveQueue.readable === 0 || selectWindow(tcb) >= tcb.rcvWnd);
   if (tcb.ackNow || fullSegments || tcb.receiveQueue.hasGap || inQuickAck(tcb)) return true;
-  if (tcb.deadlines[TIMER_DELAYED_ACK] === Number.POSITIVE_INFINITY) {
+  if (tcb.times[TIMER_DELAYED_ACK] === Number.POSITIVE_INFINITY) {
     setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + ackDelay(tcb));
     return false;
   }
@@ -112,7 +112,7 @@ function inQuickAck(tcb: Tcb): boolean {
 
 /** The timer runs already: it may go off earlier now, and when that is soon, the ACK is due. */
 function restartDelay(tcb: Tcb): boolean {
-  const dueUs = tcb.deadlines[TIMER_DELAYED_ACK] as number;
+  const dueUs = tcb.times[TIMER_DELAYED_ACK] as number;
   const delayUs = ackDelay(tcb);
   if (dueUs <= tcb.nowUs + (delayUs >> 2)) return true;
   if (tcb.nowUs + delayUs < dueUs) setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + delayUs);

@@ -67,7 +67,7 @@ export class ReceiveMemory {
       const at = this.place(0);
       if (!seqLe(this.ring[at] as number, copied)) return;
       this.used -= this.ring[at + 1] as number;
-      this.head++;
+      this.head = (this.head + 1) & (this.ring.length / 2 - 1);
       this.count--;
     }
     if (this.ring.length > 2 * PLACES_KEPT) this.ring = NO_PLACES;

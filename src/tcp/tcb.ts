@@ -4,7 +4,7 @@ import type { Seq } from '../base/seq.ts';
 import { seqDiff } from '../base/seq.ts';
 import { ByteQueue } from '../core/byte-queue.ts';
 import type { Timer } from '../core/timers.ts';
-import type { Chrono } from './chrono.ts';
+import { CHRONO_NONE } from './chrono.ts';
 import { type CongestionControl, type CongestionState, SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { createCongestionControl } from './congestion/registry.ts';
@@ -17,7 +17,6 @@ import { ReceiveQueue } from './receive-queue.ts';
 import type { OutSegment } from './segment.ts';
 import { nagleOf, type TcpSettings } from './settings.ts';
 import { maySend, type TcpState } from './state.ts';
-import { newDeadlines } from './timers.ts';
 import { Times } from './times.ts';
 import { SCALING_RATIO_DEFAULT } from './window.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -77,9 +76,8 @@ const IPV6_HEADER_LENGTH = 40;
  * they are called segments.
  */
 export abstract class Tcb extends Times implements Timer, CongestionState {
-  // Place in the stack's timer heap; `deadlines` are the connection's own timers (timers.ts).
+  // Place in the stack's timer heap.
   heapIndex = -1;
-  readonly deadlines: number[] = newDeadlines();
 
   readonly context: TcpContext;
   readonly output: TcpOutput;
@@ -306,8 +304,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   /** Segments that came out of order. */
   rcvOooPack = 0;
   dataSegsOut = 0;
-  /** What held it back (chrono.ts); null while nothing was ever sent. */
-  chrono: Chrono | null = null;
+  /** What holds it back now: CHRONO_* (chrono.ts). */
+  chrono = CHRONO_NONE;
   /** The error queue, and what will come into it; null while nobody asked for it. */
   notices: Notices | null = null;
 

@@ -1,5 +1,5 @@
 /**
- * The timers of a connection, by name. Each is a deadline in `tcb.deadlines`; the connection has one place in the
+ * The timers of a connection, by name. Each is a deadline in `tcb.times`; the connection has one place in the
  * stack's timer heap, armed no later than its earliest deadline. Moving a deadline later, which is what
  * nearly every acknowledgement does, is then one store: the heap notices when the old time comes.
  * @module
@@ -38,16 +38,14 @@ export const TIMER_NAMES = [
 /** One of the TIMER_* numbers. */
 export type TimerKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
-const OFF = Number.POSITIVE_INFINITY;
-
-/** The deadlines of a fresh connection: no timer is set. */
-export function newDeadlines(): number[] {
-  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF];
-}
+/** How many there are. */
+export const TIMER_COUNT = TIMER_NAMES.length;
+/** When a timer that is not set is due. */
+export const OFF = Number.POSITIVE_INFINITY;
 
 /** Sets a timer, or moves it, to `dueUs`. */
 export function setTimer(tcb: Tcb, kind: TimerKind, dueUs: number): void {
-  tcb.deadlines[kind] = dueUs;
+  tcb.times[kind] = dueUs;
   const { timers } = tcb.context.host;
   if (dueUs < timers.dueOf(tcb)) timers.set(tcb, dueUs);
   traceTimer(tcb, kind, 'set', dueUs);
@@ -55,27 +53,27 @@ export function setTimer(tcb: Tcb, kind: TimerKind, dueUs: number): void {
 
 /** Stops a timer; does nothing when it is not set. */
 export function stopTimer(tcb: Tcb, kind: TimerKind): void {
-  if (tcb.deadlines[kind] === OFF) return;
-  tcb.deadlines[kind] = OFF;
+  if (tcb.times[kind] === OFF) return;
+  tcb.times[kind] = OFF;
   traceTimer(tcb, kind, 'stop', 0);
 }
 
 /** Whether a timer is set. */
 export function isTimerSet(tcb: Tcb, kind: TimerKind): boolean {
-  return tcb.deadlines[kind] !== OFF;
+  return tcb.times[kind] !== OFF;
 }
 
 /** When a timer is due, in microseconds; Infinity when it is not set. */
 export function timerDue(tcb: Tcb, kind: TimerKind): number {
-  return tcb.deadlines[kind] ?? OFF;
+  return tcb.times[kind] ?? OFF;
 }
 
 /** Takes one timer that is due, stopping it; null when none is. */
 export function takeDueTimer(tcb: Tcb, nowUs: number): TimerKind | null {
-  for (let kind = 0; kind < tcb.deadlines.length; kind++) {
+  for (let kind = 0; kind < TIMER_COUNT; kind++) {
     const dueUs = timerDue(tcb, kind as TimerKind);
     if (dueUs > nowUs) continue;
-    tcb.deadlines[kind] = OFF;
+    tcb.times[kind] = OFF;
     traceTimer(tcb, kind as TimerKind, 'fire', dueUs);
     return kind as TimerKind;
   }
@@ -84,15 +82,15 @@ export function takeDueTimer(tcb: Tcb, nowUs: number): TimerKind | null {
 
 /** Puts the connection back into the heap for its earliest deadline. */
 export function rearm(tcb: Tcb): void {
-  const { deadlines } = tcb;
+  const { times } = tcb;
   let dueUs = OFF;
-  for (let kind = 0; kind < deadlines.length; kind++) dueUs = Math.min(dueUs, deadlines[kind] ?? OFF);
+  for (let kind = 0; kind < TIMER_COUNT; kind++) dueUs = Math.min(dueUs, times[kind] ?? OFF);
   if (dueUs !== OFF) tcb.context.host.timers.set(tcb, dueUs);
 }
 
 /** Stops every timer and leaves the heap. */
 export function stopAllTimers(tcb: Tcb): void {
-  for (let kind = 0; kind < tcb.deadlines.length; kind++) stopTimer(tcb, kind as TimerKind);
+  for (let kind = 0; kind < TIMER_COUNT; kind++) stopTimer(tcb, kind as TimerKind);
   tcb.context.host.timers.delete(tcb);
 }
 

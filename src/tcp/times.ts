@@ -6,25 +6,33 @@
  * @module
  */
 
-const TS_RECENT = 0;
-const LAST_SENT = 1;
-const LAST_RECEIVED = 2;
-const LAST_ACK_RECEIVED = 3;
-const LAST_OUT_OF_WINDOW_ACK = 4;
-const CWND_STAMP = 5;
-const RCV_SPACE = 6;
-const RCV_RTT_START = 7;
-const RETRANSMIT_STAMP = 8;
-const UNDO_STAMP = 9;
-const RTO_STAMP = 10;
-const RACK_RTT = 11;
-const ATO = 12;
-const PROBES_STAMP = 13;
+import { OFF, TIMER_COUNT } from './timers.ts';
 
-/** Microseconds, of the host's clock unless they are durations; all 0 at first. */
+const TS_RECENT = TIMER_COUNT;
+const LAST_SENT = TIMER_COUNT + 1;
+const LAST_RECEIVED = TIMER_COUNT + 2;
+const LAST_ACK_RECEIVED = TIMER_COUNT + 3;
+const LAST_OUT_OF_WINDOW_ACK = TIMER_COUNT + 4;
+const CWND_STAMP = TIMER_COUNT + 5;
+const RCV_SPACE = TIMER_COUNT + 6;
+const RCV_RTT_START = TIMER_COUNT + 7;
+const RETRANSMIT_STAMP = TIMER_COUNT + 8;
+const UNDO_STAMP = TIMER_COUNT + 9;
+const RTO_STAMP = TIMER_COUNT + 10;
+const RACK_RTT = TIMER_COUNT + 11;
+const ATO = TIMER_COUNT + 12;
+const PROBES_STAMP = TIMER_COUNT + 13;
+/** Four places of chrono.ts: since when its clock runs, and how long each of the three has run before. */
+export const CHRONO_TIMES = TIMER_COUNT + 14;
+
+/** Microseconds, of the host's clock unless they are durations; all 0 at first. Before them, when its timers are due. */
 export abstract class Times {
-  // Negative zeros are doubles from the start.
-  private readonly times: number[] = [-0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0];
+  readonly times: number[] = newTimes();
+
+  /** When each timer is due (timers.ts); Infinity when it is not set. */
+  get deadlines(): readonly number[] {
+    return this.times.slice(0, TIMER_COUNT);
+  }
 
   /** When TS.Recent was taken, 0 for never (RFC 7323 section 5.5). */
   get tsRecentUs(): number {
@@ -151,4 +159,8 @@ export abstract class Times {
   set probesStampUs(us: number) {
     this.times[PROBES_STAMP] = us;
   }
+}
+
+function newTimes(): number[] {
+  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }

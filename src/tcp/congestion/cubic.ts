@@ -26,33 +26,28 @@ const SETTLE_MS = 1000;
 const PROBING_ACKS = 20;
 /** Never faster than one segment for two acknowledged: 1.5 times the window a round trip (RFC 9438 section 4.4). */
 const FASTEST_ACKS = 2;
-const NONE = -1;
+/** Before all time; a double like every clock (see ../times.ts). */
+const NONE = Number.NEGATIVE_INFINITY;
 
 /**
  * CUBIC (RFC 9438) as Linux has it: windows are whole segments, clocks tick in milliseconds, and the growth is held as
  * the number of acknowledged segments that make the window one larger.
  */
 export class Cubic implements CongestionControl {
-  readonly name = 'cubic';
-  readonly model = null;
-  /** The window before the last reduction (W_max), less when it was below the one before; 0 before the first loss. */
-  private wMax = 0;
-  /** Acknowledged segments for one more in the window; when and for which window that was worked out. */
-  private perSegment = 0;
-  private lastCwnd = 0;
-  private lastMs = 0;
-  /** When the present congestion-avoidance phase began. */
-  private epochMs = NONE;
-  /** Ticks from the epoch to the plateau, and the window there. */
-  private k = 0;
-  private origin = 0;
-  /** What Reno's window would be now (section 4.3), and the acknowledged segments it has not yet grown by. */
-  private wEst = 0;
-  private ackCount = 0;
+  /** Null before the first loss and the end of slow start: a connection that does nothing needs none. */
+  private avoidance: Avoidance | null = null;
   /** The least delay seen, in microseconds; 0 when none was. */
   private delayMinUs = 0;
   /** Made when the window grows for the first time: a connection that does nothing needs none. */
   private slowStart: SlowStart | null = null;
+
+  get name(): string {
+    return 'cubic';
+  }
+
+  get model(): null {
+    return null;
+  }
 
   onStart(state: CongestionState): void {
     const { sysctl } = state.context.host;
@@ -64,7 +59,7 @@ export class Cubic implements CongestionControl {
 
   onRtt(state: CongestionState, rttUs: number): void {
     // Right after a recovery the queues are not what they normally are.
-    if (this.epochMs !== NONE && clockMs(state) - this.epochMs < SETTLE_MS) return;
+    if (this.avoidance?.isSettling(state)) return;
     const delayUs = Math.max(rttUs, 1);
     if (this.delayMinUs === 0 || delayUs < this.delayMinUs) this.delayMinUs = delayUs;
     if (inSlowStart(state)) this.slowStart?.onDelay(state, delayUs, this.delayMinUs);
@@ -78,17 +73,14 @@ export class Cubic implements CongestionControl {
       left = this.slowStart.grow(state, acked);
       if (left === 0) return;
     }
-    this.update(state, left);
-    additiveIncrease(state, this.perSegment, left);
+    this.avoidance ??= new Avoidance();
+    additiveIncrease(state, this.avoidance.update(state, left, this.delayMinUs), left);
   }
 
   onLoss(state: CongestionState): number {
-    const { cwnd } = state;
-    this.epochMs = NONE;
-    // Fast convergence (section 4.7): a flow that lost below its last maximum leaves room for newcomers.
-    const fell = cwnd < this.wMax && state.context.host.sysctl.tcp_cubic_fast_convergence;
-    this.wMax = fell ? Math.floor((cwnd * (BETA_SCALE + BETA)) / (2 * BETA_SCALE)) : cwnd;
-    return Math.max(Math.floor((cwnd * BETA) / BETA_SCALE), SSTHRESH_MIN);
+    this.avoidance ??= new Avoidance();
+    this.avoidance.end(state);
+    return Math.max(Math.floor((state.cwnd * BETA) / BETA_SCALE), SSTHRESH_MIN);
   }
 
   onUndo(state: CongestionState): number {
@@ -103,40 +95,71 @@ export class Cubic implements CongestionControl {
 
   /** An idle time does not count as time since the loss (section 5.8). */
   onRestart(state: CongestionState): void {
-    if (this.epochMs === NONE) return;
+    this.avoidance?.skipIdle(state);
+  }
+
+  private reset(): void {
+    this.avoidance = null;
+    this.delayMinUs = 0;
+  }
+}
+
+/** Congestion avoidance: where the window stands on its curve. */
+class Avoidance {
+  /** The window before the last reduction (W_max), less when it was below the one before; 0 before the first loss. */
+  private wMax = 0;
+  /** Acknowledged segments for one more in the window; when and for which window that was worked out. */
+  private perSegment = 0;
+  private lastCwnd = 0;
+  private lastMs = NONE;
+  /** When the present congestion-avoidance phase began. */
+  private epochMs = NONE;
+  /** Ticks from the epoch to the plateau, and the window there. */
+  private k = 0;
+  private origin = 0;
+  /** What Reno's window would be now (section 4.3), and the acknowledged segments it has not yet grown by. */
+  private wEst = 0;
+  private ackCount = 0;
+
+  /** Whether the present phase has begun only just now. */
+  isSettling(state: CongestionState): boolean {
+    return clockMs(state) - this.epochMs < SETTLE_MS;
+  }
+
+  /** A loss ends the phase. */
+  end({ cwnd, context }: CongestionState): void {
+    this.epochMs = NONE;
+    // Fast convergence (section 4.7): a flow that lost below its last maximum leaves room for newcomers.
+    const fell = cwnd < this.wMax && context.host.sysctl.tcp_cubic_fast_convergence;
+    this.wMax = fell ? Math.floor((cwnd * (BETA_SCALE + BETA)) / (2 * BETA_SCALE)) : cwnd;
+  }
+
+  /** Time in which nothing was sent does not count. */
+  skipIdle(state: CongestionState): void {
     const nowMs = clockMs(state);
     const idleMs = nowMs - Math.floor(state.lastSentUs / 1000);
     if (idleMs > 0) this.epochMs = Math.min(this.epochMs + idleMs, nowMs);
   }
 
-  private reset(): void {
-    this.wMax = 0;
-    this.perSegment = 0;
-    this.lastCwnd = 0;
-    this.lastMs = 0;
-    this.epochMs = NONE;
-    this.k = 0;
-    this.origin = 0;
-    this.wEst = 0;
-    this.ackCount = 0;
-    this.delayMinUs = 0;
-  }
-
-  /** Works out how fast the window may grow now: by the cubic at most once a millisecond, by Reno's rate always. */
-  private update(state: CongestionState, acked: number): void {
+  /**
+   * How many acknowledged segments make the window one larger: by the cubic, which is worked out at most once a
+   * millisecond, or by Reno's rate.
+   */
+  update(state: CongestionState, acked: number, delayMinUs: number): number {
     const { cwnd } = state;
     const nowMs = clockMs(state);
     this.ackCount += acked;
-    if (cwnd === this.lastCwnd && nowMs - this.lastMs <= UPDATE_MS) return;
+    if (cwnd === this.lastCwnd && nowMs - this.lastMs <= UPDATE_MS) return this.perSegment;
     if (this.epochMs === NONE || nowMs !== this.lastMs) {
       this.lastCwnd = cwnd;
       this.lastMs = nowMs;
       if (this.epochMs === NONE) this.startEpoch(cwnd, acked, nowMs);
-      this.perSegment = this.cubicRate(cwnd, nowMs);
+      this.perSegment = this.cubicRate(cwnd, nowMs, delayMinUs);
     }
     if (state.context.host.sysctl.tcp_cubic_tcp_friendliness)
       this.perSegment = Math.min(this.perSegment, this.renoRate(cwnd));
     this.perSegment = Math.max(this.perSegment, FASTEST_ACKS);
+    return this.perSegment;
   }
 
   private startEpoch(cwnd: number, acked: number, nowMs: number): void {
@@ -148,8 +171,8 @@ export class Cubic implements CongestionControl {
   }
 
   /** Section 4.2: what the window should be a round trip from now, as cwnd / (target - cwnd). */
-  private cubicRate(cwnd: number, nowMs: number): number {
-    const ms = nowMs - this.epochMs + Math.ceil(this.delayMinUs / 1000);
+  private cubicRate(cwnd: number, nowMs: number, delayMinUs: number): number {
+    const ms = nowMs - this.epochMs + Math.ceil(delayMinUs / 1000);
     const ticks = Math.floor((ms * TICKS_PER_SECOND) / 1000) - this.k;
     const delta = Math.floor(C * Math.abs(ticks) ** 3);
     const target = ticks < 0 ? this.origin - delta : this.origin + delta;
