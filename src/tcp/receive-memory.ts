@@ -125,4 +125,4 @@ export class ReceiveMemory {
   }
 }
 
-const NO_PLACES: number[] = [];
+const NO_PLACES = Object.freeze([]) as unknown as number[];

@@ -117,4 +117,4 @@ export class ReceiveQueue {
   }
 }
 
-const NO_RANGES: readonly OutOfOrderRange[] = [];
+const NO_RANGES: readonly OutOfOrderRange[] = Object.freeze([]);

@@ -25,7 +25,7 @@ const PROBES_STAMP = TIMER_COUNT + 13;
 /** Four places of chrono.ts: since when its clock runs, and how long each of the three has run before. */
 export const CHRONO_TIMES = TIMER_COUNT + 14;
 
-/** Microseconds, of the host's clock unless they are durations; all 0 at first. Before them, when its timers are due. */
+/** Microseconds, of the host's clock unless they are durations; 0 at first. Before them, when its timers are due. */
 export abstract class Times {
   readonly times: number[] = newTimes();
 
