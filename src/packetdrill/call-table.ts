@@ -1,5 +1,14 @@
 import { ENOENT } from '../base/errno.ts';
-import { AF_INET, AF_INET6, AF_UNSPEC } from '../socket/constants.ts';
+import type { Sys } from '../socket/calls.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  MSG_OOB,
+  SIOCATMARK,
+  SO_OOBINLINE,
+  SOL_SOCKET,
+} from '../socket/constants.ts';
 import type { OptionValue } from '../socket/options.ts';
 import { type Out, out, type SockaddrInput } from '../socket/sockaddr.ts';
 import type { Linger } from '../socket/socket.ts';
@@ -143,14 +152,33 @@ function prepareRead({ subject, fds }: CallContext, { name, args }: CallEvent, w
   const flags = name === 'read' ? 0 : numberOf(args[3]);
   const bytes = buffer(args[1], length);
   const { sys } = subject;
+  const urgent = (flags & MSG_OOB) !== 0;
+  let atHole = false;
   return {
     invoke: () => {
+      atHole = !urgent && isAtHole(sys, fd);
       if (name === 'read') return waits ? sys.wait.read(fd, bytes) : sys.read(fd, bytes);
       if (name === 'recv') return waits ? sys.wait.recv(fd, bytes, flags) : sys.recv(fd, bytes, flags);
       return waits ? sys.wait.recvfrom(fd, bytes, flags) : sys.recvfrom(fd, bytes, flags);
     },
-    check: result => readCheck(fds, fd, bytes, result, flags),
+    check: result => {
+      if (urgent) return null;
+      if (atHole && !isAtMark(sys, fd)) fds.passedOver(fd);
+      return readCheck(fds, fd, bytes, result, flags);
+    },
   };
+}
+
+/** Whether the next byte to be read is an urgent one. */
+function isAtMark(sys: Sys, fd: number): boolean {
+  const answer = out<number>();
+  return sys.ioctl(fd, SIOCATMARK, answer) >= 0 && answer.value === 1;
+}
+
+/** Whether it is one that reading passes over. */
+function isAtHole(sys: Sys, fd: number): boolean {
+  const inline = out<OptionValue>();
+  return isAtMark(sys, fd) && sys.getsockopt(fd, SOL_SOCKET, SO_OOBINLINE, inline) >= 0 && inline.value === 0;
 }
 
 function prepareReadv({ subject, fds }: CallContext, { args }: CallEvent, waits: boolean): Prepared {
@@ -341,7 +369,8 @@ function prepareSplice({ subject, fds }: CallContext, { args }: CallEvent): Prep
     const fd = fds.of(args[0]);
     const bytes = new Uint8Array(length);
     return {
-      invoke: () => subject.sys.wait.read(fd, bytes),
+      // A pipe takes no urgent byte, nor anything behind it.
+      invoke: () => (isAtMark(subject.sys, fd) ? 0 : subject.sys.wait.read(fd, bytes)),
       check: result => {
         to.pipe.bytes += Math.max(result, 0);
         return readCheck(fds, fd, bytes, result, 0);

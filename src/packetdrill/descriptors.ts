@@ -72,6 +72,11 @@ export class Descriptors {
     this.wroteAt.set(live, (this.wroteAt.get(live) ?? 0) + Math.max(result, 0));
   }
 
+  /** Reading has passed over an urgent byte. */
+  passedOver(live: number): void {
+    this.readAt.set(live, (this.readAt.get(live) ?? 0) + 1);
+  }
+
   /** Looks at what was read; returns what is wrong, or null. `bytes` null: they were not kept. */
   didRead(live: number, bytes: Uint8Array | null, length: number, peeked: boolean): string | null {
     const at = this.readAt.get(live) ?? 0;

@@ -5,7 +5,7 @@
 import { EAGAIN, EALREADY, EINPROGRESS } from '../base/errno.ts';
 import { POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { BlockingCall, WAIT } from './blocking-call.ts';
-import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from './constants.ts';
+import { MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_WAITALL, SOCK_STREAM } from './constants.ts';
 import type { Epoll, EpollEvent } from './epoll.ts';
 import type { Ops } from './ops.ts';
 import type { Out, Sockaddr } from './sockaddr.ts';
@@ -170,8 +170,8 @@ export class EpollWaitCall extends BlockingCall {
 
 /** Whether a call on the socket waits when it has to. */
 export function mayWait(socket: Socket, flags: number): boolean {
-  // The error queue is looked at, never waited for.
-  return !socket.nonblocking && (flags & (MSG_DONTWAIT | MSG_ERRQUEUE)) === 0;
+  // The error queue and the urgent byte are looked at, never waited for.
+  return !socket.nonblocking && (flags & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB)) === 0;
 }
 
 /** The stream ended or failed after some bytes: those are returned first. */

@@ -215,7 +215,7 @@ export class Sys {
     return this.traced ? this.show('fcntl', A.fcntlArgs(fd, cmd, arg), result) : result;
   }
 
-  /** ioctl(2): FIONREAD, SIOCOUTQ, SIOCOUTQNSD write to `arg.value`, FIONBIO reads it. */
+  /** ioctl(2): FIONREAD, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD write to `arg.value`, FIONBIO reads it. */
   ioctl(fd: number, request: number, arg: Out<number>): number {
     const result = this.begin().ioctl(fd, request, arg);
     return this.traced ? this.show('ioctl', A.ioctlArgs(fd, request, arg?.value), result) : result;

@@ -43,6 +43,7 @@ export const SO_MAX_PACING_RATE = 47;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
+export const SO_OOBINLINE = 10;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_RCVTIMEO = 20;
@@ -185,6 +186,7 @@ export const O_CLOEXEC = 0o2000000;
 export const FIONREAD = 0x541b;
 export const FIONBIO = 0x5421;
 export const SIOCINQ = FIONREAD;
+export const SIOCATMARK = 0x8905;
 export const SIOCOUTQ = 0x5411;
 export const SIOCOUTQNSD = 0x894b;
 

@@ -52,6 +52,7 @@ export const FCNTL_COMMANDS = /* @__PURE__ */ constants('F_');
 export const IOCTL_REQUESTS: readonly (readonly [string, number])[] = [
   ['FIONREAD', C.FIONREAD],
   ['FIONBIO', C.FIONBIO],
+  ['SIOCATMARK', C.SIOCATMARK],
   ['SIOCOUTQ', C.SIOCOUTQ],
   ['SIOCOUTQNSD', C.SIOCOUTQNSD],
 ];

@@ -368,6 +368,7 @@ function store<T>(place: Out<T>, value: T): number {
 
 function socketIoctl(socket: Socket, request: number): number {
   if (request === C.FIONREAD) return socket.readableBytes();
+  if (request === C.SIOCATMARK) return Number(socket.atMark);
   if (request === C.SIOCOUTQ) return socket.outq();
   return request === C.SIOCOUTQNSD ? socket.outqNotSent() : -ENOTTY;
 }

@@ -122,6 +122,7 @@ function flag(
     | 'reusePort'
     | 'broadcast'
     | 'keepAlive'
+    | 'oobInline'
     | 'dontFrag'
     | 'recvTtl'
     | 'recvTos'
@@ -198,6 +199,7 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   [C.SO_REUSEPORT, flag('reusePort')],
   [C.SO_BROADCAST, flag('broadcast')],
   [C.SO_KEEPALIVE, flag('keepAlive')],
+  [C.SO_OOBINLINE, flag('oobInline')],
   [C.SO_TIMESTAMP, flag('timestamp')],
   [C.SO_BINDTODEVICE, BIND_TO_DEVICE],
   [

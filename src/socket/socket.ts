@@ -32,6 +32,8 @@ export interface SocketOptions {
   readonly broadcast: boolean;
   /** SO_KEEPALIVE; without effect on a datagram socket. */
   readonly keepAlive: boolean;
+  /** SO_OOBINLINE. */
+  readonly oobInline: boolean;
   readonly linger: Linger;
   /** SO_RCVTIMEO and SO_SNDTIMEO in microseconds; Infinity for none. */
   readonly rcvTimeoutUs: number;
@@ -67,6 +69,7 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   reusePort: false,
   broadcast: false,
   keepAlive: false,
+  oobInline: false,
   linger: { l_onoff: 0, l_linger: 0 },
   rcvTimeoutUs: Number.POSITIVE_INFINITY,
   sndTimeoutUs: Number.POSITIVE_INFINITY,
@@ -173,6 +176,11 @@ export abstract class Socket extends File {
   abstract readableBytes(): number;
   /** SIOCOUTQ and SIOCOUTQNSD: bytes not acknowledged, and bytes not sent. */
   abstract outq(): number;
+  /** SIOCATMARK: the next byte to be read is urgent. */
+  get atMark(): boolean {
+    return false;
+  }
+
   abstract outqNotSent(): number;
   /** A call waits until there is room to send, or somebody to send to. */
   writerWaits(): void {}

@@ -18,7 +18,7 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
 import { idleTcpInfo, type TcpInfo } from '../tcp/info.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
-import { WRITE_EOR, WRITE_GOES_ON, WRITE_MORE, WRITE_ZEROCOPY } from '../tcp/write.ts';
+import { WRITE_EOR, WRITE_GOES_ON, WRITE_MORE, WRITE_URGENT, WRITE_ZEROCOPY } from '../tcp/write.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {
@@ -255,7 +255,6 @@ export class TcpSocket extends Socket {
     to: Sockaddr | null,
     cuts: readonly number[] = [],
   ): number {
-    if ((flags & MSG_OOB) !== 0) return -EOPNOTSUPP;
     if (this.listener !== null && to !== null) {
       const result = this.sendOnListener(this.listener, to);
       if (result < 0) return result;
@@ -298,7 +297,7 @@ export class TcpSocket extends Socket {
     flags: number,
     from: Out<Sockaddr> | null,
   ): number {
-    if ((flags & MSG_OOB) !== 0) return -EINVAL;
+    if ((flags & MSG_OOB) !== 0) return this.receiveUrgent(into, start, end, (flags & MSG_PEEK) !== 0);
     if ((flags & MSG_ERRQUEUE) !== 0) {
       const notice = this.endpoint?.takeNotice() ?? null;
       return notice === null ? -EAGAIN : readNotice(notice, this.family, into, start, end, flags, from);
@@ -307,6 +306,17 @@ export class TcpSocket extends Socket {
     if (result >= 0 && this.options.inq && from instanceof MessageOut)
       from.control.push(inqControl(this.endpoint));
     return result;
+  }
+
+  /** The urgent byte by itself (tcp_recv_urg). */
+  private receiveUrgent(into: Uint8Array, start: number, end: number, peek: boolean): number {
+    const { endpoint } = this;
+    if (endpoint === null) return this.listener === null ? -EINVAL : -ENOTCONN;
+    const byte = endpoint.readUrgent(peek);
+    if (byte === -EAGAIN && endpoint.eof) return 0;
+    if (byte < 0 || end === start) return Math.min(byte, 0);
+    into[start] = byte;
+    return 1;
   }
 
   private receiveStream(
@@ -393,6 +403,10 @@ export class TcpSocket extends Socket {
     return this.listener !== null ? -EINVAL : (this.endpoint?.readable ?? 0);
   }
 
+  override get atMark(): boolean {
+    return this.endpoint?.connection.atMark ?? false;
+  }
+
   override outq(): number {
     return this.listener !== null ? -EINVAL : (this.endpoint?.outq ?? 0);
   }
@@ -427,11 +441,16 @@ export class TcpSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const { keepAlive, mtuDiscover } = this.options;
+    const { keepAlive, mtuDiscover, oobInline } = this.options;
     const dontFragment = mtuDiscover >= IP_PMTUDISC_WANT && mtuDiscover <= IP_PMTUDISC_PROBE;
     const { settings } = this;
-    if (settings.dontFragment === dontFragment && settings.keepAlive === keepAlive) return;
-    this.settings = { ...settings, dontFragment, keepAlive };
+    if (
+      settings.dontFragment === dontFragment &&
+      settings.keepAlive === keepAlive &&
+      settings.oobInline === oobInline
+    )
+      return;
+    this.settings = { ...settings, dontFragment, keepAlive, oobInline };
   }
 
   protected override release(): void {
@@ -471,7 +490,8 @@ export class TcpSocket extends Socket {
 
 /** WRITE_* of MSG_*. */
 function writeFlags(flags: number): number {
-  return ((flags & MSG_MORE) !== 0 ? WRITE_MORE : 0) | ((flags & MSG_EOR) !== 0 ? WRITE_EOR : 0);
+  const urgent = (flags & MSG_OOB) !== 0 ? WRITE_URGENT : 0;
+  return ((flags & MSG_MORE) !== 0 ? WRITE_MORE : 0) | ((flags & MSG_EOR) !== 0 ? WRITE_EOR : 0) | urgent;
 }
 
 /** The address that is meant: 0.0.0.0 and :: as a destination are this host, as on every Unix. */

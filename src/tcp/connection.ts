@@ -1,6 +1,6 @@
 import { ECONNRESET, EMSGSIZE } from '../base/errno.ts';
 import { seqDiff } from '../base/seq.ts';
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../core/readiness.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { beginSegmentSize, readingSendsAck } from './ack-policy.ts';
@@ -26,6 +26,7 @@ import { takeSyn } from './syn-sent.ts';
 import { Tcb } from './tcb.ts';
 import { fireTimers } from './timeouts.ts';
 import { stopTimer, TIMER_KEEPALIVE } from './timers.ts';
+import { hasUrgent, isAtHole, isAtMark, passMark, readUrgent, untilMark } from './urgent.ts';
 import { beginWindow, selectInitialWindow, windowUpdateDue } from './window.ts';
 import { write } from './write.ts';
 
@@ -176,7 +177,19 @@ export class TcpConnection extends Tcb {
   // --- RECEIVE --------------------------------------------------------------------------------------------------
 
   get readable(): number {
-    return this.receiveQueue.readable;
+    const { readable } = this.receiveQueue;
+    if (this.urgent === null || readable === 0) return readable;
+    return isAtHole(this) ? readable - 1 : Math.min(readable, untilMark(this));
+  }
+
+  /** Whether the next byte is the urgent one (SIOCATMARK). */
+  get atMark(): boolean {
+    return isAtMark(this);
+  }
+
+  /** The urgent byte; -EINVAL when there is none to be read by itself, -EAGAIN when it has not come. `peek`: it stays. */
+  readUrgent(peek: boolean): number {
+    return readUrgent(this, peek);
   }
 
   /** Whether a read would find the end of the stream. */
@@ -186,6 +199,22 @@ export class TcpConnection extends Tcb {
 
   /** Copies received data out; returns how many bytes. May send an ACK: for the window, or one that was owed. */
   read(into: Uint8Array, start: number, end: number, peek: boolean): number {
+    if (this.urgent !== null) return this.readUntilMark(into, start, end, peek);
+    return this.take(into, start, end, peek);
+  }
+
+  /** Reading stops before the urgent byte once, and passes over it unless SO_OOBINLINE is set. */
+  private readUntilMark(into: Uint8Array, start: number, end: number, peek: boolean): number {
+    if (isAtHole(this)) {
+      if (peek) return this.receiveQueue.peek(1, into, start, end);
+      this.take(new Uint8Array(1), 0, 1, false);
+    }
+    const n = this.take(into, start, Math.min(end, start + untilMark(this)), peek);
+    passMark(this);
+    return n;
+  }
+
+  private take(into: Uint8Array, start: number, end: number, peek: boolean): number {
     const n = this.receiveQueue.read(into, start, end, peek);
     if (peek) return n;
     this.copiedSeq = (this.copiedSeq + n) | 0;
@@ -274,7 +303,8 @@ export class TcpConnection extends Tcb {
     if (this.finReceived || this.readShut || over) mask |= POLLIN | POLLRDHUP;
     if (this.state === 'SYN_SENT' && this.fastOpen?.deferred === true) mask |= POLLOUT;
     if (this.state === 'SYN_SENT' || (this.state === 'SYN_RCVD' && !this.isFastOpenChild)) return mask;
-    if (this.receiveQueue.readable > 0) mask |= POLLIN;
+    if (this.receiveQueue.readable > (isAtHole(this) ? 1 : 0)) mask |= POLLIN;
+    if (hasUrgent(this)) mask |= POLLPRI;
     if (this.finQueued || over || isWritable(this)) mask |= POLLOUT;
     else this.writeBlocked = true;
     return mask;

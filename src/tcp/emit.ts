@@ -14,6 +14,7 @@ import { noteDeparture } from './pacing.ts';
 import { putSack } from './sack-blocks.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
+import { markUrgent } from './urgent.ts';
 import { advertiseWindow } from './window.ts';
 
 /**
@@ -142,6 +143,7 @@ function emitPart(tcb: Tcb, seq: Seq, length: number, flags: number, ect: boolea
 /** False when this host's own queue was full, which is congestion, too. */
 function emit(tcb: Tcb, out: OutSegment): boolean {
   if (tcb.ecnFlags !== 0) out.flags |= ecnEcho(tcb);
+  if (tcb.urgentOut) markUrgent(tcb, out);
   const segments = out.gsoSize === 0 ? 1 : Math.ceil(out.dataLength / out.gsoSize);
   tcb.segsOut += segments;
   tcb.lastEmitStamp = tcb.nowUs | 0;

@@ -12,7 +12,7 @@
 import { ECONNREFUSED, ECONNRESET, EPIPE } from '../base/errno.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
-import { ACK, FIN, RST, SYN } from '../wire/tcp.ts';
+import { ACK, FIN, RST, SYN, URG } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { acceptableAck, acknowledgesNew, challengeAck, headIs, mayAnswerInvalid, processAck } from './ack.ts';
 import { ackDueNow, beginSegmentSize, enterQuickAck } from './ack-policy.ts';
@@ -33,6 +33,7 @@ import { mayReceive } from './state.ts';
 import { synSentInput } from './syn-sent.ts';
 import { RTO_FALLBACK_US, type Tcb } from './tcb.ts';
 import { setTimer, TIMER_FIN_WAIT_2, TIMER_KEEPALIVE } from './timers.ts';
+import { noteUrgent } from './urgent.ts';
 
 /** Days after which a remembered timestamp says nothing any more (RFC 7323 section 5.5), in microseconds. */
 const PAWS_IDLE_MAX_US = 24 * 86400 * 1e6;
@@ -54,6 +55,7 @@ export function onSegment(tcb: Tcb, segment: Segment): void {
   if (tcb.state === 'ESTABLISHED') measureReceiverRttByEcho(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   if (!checkAbandoned(tcb, segment)) return;
+  if (tcb.urgent !== null || segment.has(URG)) noteUrgent(tcb, segment);
   const fin = takeText(tcb, segment);
   if (fin) takeFin(tcb);
   // What happened may have ended the connection; the user hears of it through the transport.
@@ -297,7 +299,7 @@ export function startFinWait2(tcb: Tcb, segment: Segment | null): void {
   setTimer(tcb, TIMER_FIN_WAIT_2, tcb.nowUs + linger2Us);
 }
 
-// --- sixth: URG, which Linux's users do not use either: its data is read in line; seventh: text ---------------------
+// --- sixth: URG is urgent.ts; seventh: text ----------------------------------------------------------------------
 
 /**
  * RFC 1122 section 4.2.2.13: data for a socket that was closed is answered by a reset. So is data that goes beyond the

@@ -149,6 +149,7 @@ function finIsNext(tcb: Tcb): boolean {
 
 /** Nagle's rule as Minshall amended it, and TCP_CORK (RFC 9293 section 3.7.4), for a segment that is not full. */
 function nagleHolds(tcb: Tcb, nagle: number): boolean {
+  if (tcb.urgentOut && seqGt(tcb.sndUp, tcb.sndUna)) return false;
   if ((nagle & NAGLE_CORK) !== 0) return true;
   if (nagle !== 0) return false;
   return tcb.flight.packetsOut > 0 && seqGt(tcb.smallSeq, tcb.sndUna) && seqLe(tcb.smallSeq, tcb.sndNxt);

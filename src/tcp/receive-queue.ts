@@ -109,6 +109,13 @@ export class ReceiveQueue {
     return n;
   }
 
+  /** Copies out what can be read behind the first `skip` bytes, which all stays; returns how many. */
+  peek(skip: number, into: Uint8Array, start: number, end: number): number {
+    const n = Math.max(Math.min(end - start, this.bytes.length - skip), 0);
+    this.bytes.copyTo(skip, into, start, n);
+    return n;
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.behind = null;

@@ -12,6 +12,8 @@ export class Segment {
   flags = 0;
   /** SEG.WND as it stands in the header, not scaled. */
   window = 0;
+  /** The urgent pointer; means something only with URG. */
+  urgent = 0;
   /** The ECN field of its IP header (wire/ecn.ts). */
   ecn: number = NOT_ECT;
   readonly options = new TcpOptions();
@@ -53,6 +55,8 @@ export class OutSegment {
   flags = 0;
   /** The window field as it goes on the wire. */
   window = 0;
+  /** The urgent pointer, with URG. */
+  urgent = 0;
   readonly options = new TcpOptions();
   /** Where the payload is copied from: `dataLength` bytes from `dataOffset` behind the queue's head. */
   data: ByteQueue | null = null;
@@ -69,6 +73,7 @@ export class OutSegment {
     this.ack = ack;
     this.flags = flags;
     this.window = 0;
+    this.urgent = 0;
     this.options.clear();
     this.data = null;
     this.dataOffset = 0;

@@ -34,6 +34,8 @@ export interface TcpSettings {
   readonly fastOpenNoCookie: boolean;
   /** TCP_FASTOPEN_KEY: 16 bytes, or 32 with the key before it; null for that of the host. */
   readonly fastOpenKey: Uint8Array | null;
+  /** SO_OOBINLINE: the urgent byte is read with the stream. */
+  readonly oobInline: boolean;
   /** TCP_WINDOW_CLAMP; 0 is none. */
   readonly windowClamp: number;
   /** TCP_NOTSENT_LOWAT in bytes; 0 leaves it to the sysctl. */
@@ -83,6 +85,7 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     fastOpenConnect: false,
     fastOpenNoCookie: false,
     fastOpenKey: null,
+    oobInline: false,
     windowClamp: 0,
     notSentLowat: 0,
     congestion: sysctl.tcp_congestion_control,

@@ -18,6 +18,7 @@ import type { OutSegment } from './segment.ts';
 import { nagleOf, type TcpSettings } from './settings.ts';
 import { maySend, type TcpState } from './state.ts';
 import { Times } from './times.ts';
+import type { Urgent } from './urgent.ts';
 import { SCALING_RATIO_DEFAULT } from './window.ts';
 import type { WriteQueue } from './write-queue.ts';
 
@@ -270,6 +271,11 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   /** The size of the segments the peer sends, as far as seen; and of the last, when it may be smaller than that. */
   rcvMss = MSS_LEAST;
   lastSegmentSize = 0;
+  /** The peer's urgent byte, while the user has not read over it; null at all other times (urgent.ts). */
+  urgent: Urgent | null = null;
+  /** The end of our own urgent data, and whether the peer may not have it yet. */
+  sndUp: Seq = 0;
+  urgentOut = false;
   /** Data that came twice, to be reported first (RFC 2883); none when equal. */
   dsackStart: Seq = 0;
   dsackEnd: Seq = 0;

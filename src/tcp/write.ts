@@ -22,6 +22,8 @@ export const WRITE_MORE = 1;
 export const WRITE_EOR = 2;
 /** MSG_ZEROCOPY: the user hears when the bytes are acknowledged. They are copied all the same. */
 export const WRITE_ZEROCOPY = 4;
+/** MSG_OOB: the last byte is urgent. */
+export const WRITE_URGENT = 16;
 /** The rest of a call that had to wait for room. */
 export const WRITE_GOES_ON = 8;
 
@@ -58,6 +60,10 @@ export function write(
     if (at < end && tcb.maySend) sendFull(tcb, piece, goal);
   }
   if (at < end) tcb.writeBlocked = true;
+  if (at > start && (flags & WRITE_URGENT) !== 0) {
+    tcb.sndUp = tcb.writeSeq;
+    tcb.urgentOut = true;
+  }
   if (at > start && zeroCopy) noteZeroCopyWrite(tcb, at - start, joined, (flags & WRITE_GOES_ON) !== 0);
   if (at > start && tcb.notices !== null) requestStamps(tcb, tcb.notices);
   if (at > start)

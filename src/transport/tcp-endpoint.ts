@@ -198,6 +198,11 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.connection.read(into, start, end, peek);
   }
 
+  /** The urgent byte, or -errno: see TcpConnection. */
+  readUrgent(peek: boolean): number {
+    return this.connection.readUrgent(peek);
+  }
+
   /** The peer's FIN has come. */
   get finReceived(): boolean {
     return this.connection.finReceived;

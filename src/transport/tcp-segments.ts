@@ -16,12 +16,14 @@ import {
   checkTcp,
   emitTcp,
   setTcpChecksum,
+  setTcpUrgent,
   TCP_CHECKSUM,
   TCP_HEADER_LENGTH,
   tcpAck,
   tcpFlags,
   tcpHeaderLength,
   tcpSeq,
+  tcpUrgent,
   tcpWindow,
 } from '../wire/tcp.ts';
 import { emitTcpOptions, parseTcpOptions, tcpOptionsLength } from '../wire/tcp-options.ts';
@@ -51,6 +53,7 @@ export function readSegment(packet: Packet, segment: Segment): void {
   segment.ack = tcpAck(view, l4);
   segment.flags = tcpFlags(view, l4);
   segment.window = tcpWindow(view, l4);
+  segment.urgent = tcpUrgent(view, l4);
   segment.ecn = ecnField(view, packet.l3);
   segment.bytes = packet.bytes;
   segment.headerLength = headerLength;
@@ -83,6 +86,7 @@ export function sendSegment(
   const { view } = packet;
   const l4 = HEADROOM;
   emitTcp(view, l4, flow.localPort, flow.remotePort, out.seq, out.ack, headerLength, out.flags, out.window);
+  if (out.urgent !== 0) setTcpUrgent(view, l4, out.urgent);
   if (headerLength > TCP_HEADER_LENGTH) emitTcpOptions(view, l4, out.options);
   packet.l4 = l4;
   packet.payload = l4 + headerLength;

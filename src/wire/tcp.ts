@@ -77,6 +77,11 @@ export function tcpChecksum(view: DataView, offset: number): number {
   return view.getUint16(offset + TCP_CHECKSUM);
 }
 
+/** Sets the urgent pointer. */
+export function setTcpUrgent(view: DataView, offset: number, pointer: number): void {
+  view.setUint16(offset + URGENT, pointer);
+}
+
 /** The urgent pointer; means something only with URG. */
 export function tcpUrgent(view: DataView, offset: number): number {
   return view.getUint16(offset + URGENT);

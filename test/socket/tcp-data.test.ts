@@ -114,10 +114,29 @@ describe('a stream', () => {
     assert.equal(revents(sysA, fd), C.POLLOUT | C.POLLHUP);
   });
 
-  it('has no urgent data', async () => {
-    const { sysA, client } = await established();
-    assert.equal(named(sysA.send(client, bytes('x'), C.MSG_OOB)), 'EOPNOTSUPP');
-    assert.equal(named(sysA.recv(client, new Uint8Array(1), C.MSG_OOB)), 'EINVAL');
+  it('MSG_OOB sends a byte that the peer reads by itself, and SIOCATMARK shows where it was', async () => {
+    const { sysA, sysB, client, server, run } = await established();
+    const byte = new Uint8Array(1);
+    const atMark = out<number>();
+    assert.equal(named(sysB.recv(server, byte, C.MSG_OOB)), 'EINVAL');
+    assert.equal(sysA.send(client, bytes('abX'), C.MSG_OOB), 3);
+    assert.equal(sysA.send(client, bytes('cd')), 2);
+    await run(100);
+    assert.equal(revents(sysB, server, C.POLLIN | C.POLLPRI), C.POLLIN | C.POLLPRI);
+    assert.equal(sysB.recv(server, byte, C.MSG_OOB | C.MSG_PEEK), 1);
+    assert.equal(sysB.recv(server, byte, C.MSG_OOB), 1);
+    assert.equal(text(byte, 1), 'X');
+    assert.equal(named(sysB.recv(server, byte, C.MSG_OOB)), 'EINVAL');
+    const buffer = new Uint8Array(10);
+    assert.equal(sysB.recv(server, buffer), 2);
+    assert.equal(text(buffer, 2), 'ab');
+    assert.equal(sysB.ioctl(server, C.SIOCATMARK, atMark), 0);
+    assert.equal(atMark.value, 1);
+    assert.equal(sysB.recv(server, buffer, C.MSG_PEEK), 2);
+    assert.equal(sysB.recv(server, buffer), 2);
+    assert.equal(text(buffer, 2), 'cd');
+    assert.equal(sysB.ioctl(server, C.SIOCATMARK, atMark), 0);
+    assert.equal(atMark.value, 0);
   });
 });
 
