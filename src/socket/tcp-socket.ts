@@ -444,13 +444,9 @@ export class TcpSocket extends Socket {
     const { keepAlive, mtuDiscover, oobInline } = this.options;
     const dontFragment = mtuDiscover >= IP_PMTUDISC_WANT && mtuDiscover <= IP_PMTUDISC_PROBE;
     const { settings } = this;
-    if (
-      settings.dontFragment === dontFragment &&
-      settings.keepAlive === keepAlive &&
-      settings.oobInline === oobInline
-    )
-      return;
-    this.settings = { ...settings, dontFragment, keepAlive, oobInline };
+    const same = settings.dontFragment === dontFragment && settings.keepAlive === keepAlive;
+    if (!same || settings.oobInline !== oobInline)
+      this.settings = { ...settings, dontFragment, keepAlive, oobInline };
   }
 
   protected override release(): void {
