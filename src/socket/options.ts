@@ -386,7 +386,13 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
     C.TCP_CORK,
     {
       get: ({ settings }) => Number(settings.cork),
-      set: (socket, value) => tcpChange(socket, { cork: value !== 0 }),
+      set: (socket, value) => {
+        const again = value === 0 && !socket.settings.cork;
+        tcpChange(socket, { cork: value !== 0 });
+        // So does pulling a cork that is not there: MSG_MORE held something back, perhaps.
+        if (again) socket.endpoint?.push();
+        return 0;
+      },
     },
   ],
   [

@@ -334,10 +334,10 @@ export class TcpSocket extends Socket {
     const count = endpoint.read(into, start, end, (flags & MSG_PEEK) !== 0);
     if (count > 0) return count;
     // The end of the stream comes before what happened after it.
-    if (endpoint.eof) return 0;
+    if (endpoint.connection.finReceived) return 0;
     const error = endpoint.takeError();
     if (error !== 0) return -error;
-    if (!(endpoint.connected || endpoint.connecting)) return 0;
+    if (endpoint.eof || !(endpoint.connected || endpoint.connecting)) return 0;
     return -EAGAIN;
   }
 

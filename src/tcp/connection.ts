@@ -38,8 +38,18 @@ export interface Handshake {
   /** When the SYN-ACK was first sent (0: not known), and how often again: for the first round-trip time. */
   synAckSentUs: number;
   synAckRetransmits: number;
+  /** How many of these were time-outs. */
+  synAckTimeouts: number;
   /** Both ends do ECN. */
   ecn: boolean;
+}
+
+/** The time-outs of the SYN-ACK are the connection's. */
+function noteSynAckTimeouts(tcb: Tcb, { synAckTimeouts, synAckSentUs }: Handshake): void {
+  if (synAckTimeouts === 0) return;
+  tcb.totalRto = synAckTimeouts;
+  tcb.totalRtoRecoveries = 1;
+  tcb.totalRtoUs = tcb.nowUs - synAckSentUs;
 }
 
 /**
@@ -91,6 +101,7 @@ export class TcpConnection extends Tcb {
     const { synAckSentUs, synAckRetransmits } = handshake;
     const marks = TX_SYN | TX_SKB_END | (synAckSentUs === 0 || synAckRetransmits > 0 ? TX_EVER_RETRANS : 0);
     this.totalRetrans = synAckRetransmits;
+    noteSynAckTimeouts(this, handshake);
     this.flight.push(this.context.newSegment(this.iss, this.sndNxt, synAckSentUs, marks));
     // As Linux, which makes the connection by that ACK: its window is the first that counts, not the SYN's.
     this.sndWnd = 0;

@@ -15,7 +15,7 @@ import { putSack } from './sack-blocks.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 import { markUrgent } from './urgent.ts';
-import { advertiseWindow } from './window.ts';
+import { advertiseWindow, offeredScale } from './window.ts';
 
 /**
  * Sends a SYN, or the SYN-ACK of a simultaneous open or of Fast Open; `cookie` goes in the Fast Open option, with the
@@ -29,10 +29,12 @@ export function emitSyn(tcb: Tcb, cookie: FastOpenCookie | null = null, length =
   const { options } = out;
   out.window = advertiseWindow(tcb, true);
   options.mss = tcb.advMss;
-  if (both ? tcb.sack : sysctl.tcp_sack) options.sackPermitted = true;
-  if (both ? tcb.timestamps : sysctl.tcp_timestamps !== 0) putTimestamps(tcb, out);
-  if (both ? tcb.rcvWscale > 0 || tcb.sndWscale > 0 : sysctl.tcp_window_scaling)
-    options.windowScale = tcb.rcvWscale;
+  // A SYN-ACK of a simultaneous open repeats what the SYN offered (Linux).
+  const answers = both && tcb.isFastOpenChild;
+  if (answers ? tcb.sack : sysctl.tcp_sack) options.sackPermitted = true;
+  if (answers ? tcb.timestamps : sysctl.tcp_timestamps !== 0) putTimestamps(tcb, out);
+  if (answers ? tcb.windowScaling : sysctl.tcp_window_scaling)
+    options.windowScale = answers ? tcb.rcvWscale : offeredScale(tcb);
   const complete = cookie === null || options.putCookie(cookie.bytes, cookie.experimental);
   if (length > 0) {
     out.data = tcb.sendQueue;

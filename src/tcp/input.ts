@@ -184,8 +184,15 @@ function checkSyn(tcb: Tcb, segment: Segment): boolean {
   if (!segment.has(SYN) || simultaneousSynAck(tcb, segment)) return true;
   // Linux refuses a stranger's SYN while it waits for the ACK of its SYN-ACK, and leaves the connection alone.
   if (tcb.isFastOpenChild && segment.seq !== tcb.irs) refuse(tcb, segment);
+  // What is left of a closed socket in FIN-WAIT-2 gives way to a new connection, after a reset.
+  else if (tcb.state === 'FIN_WAIT_2' && tcb.orphan && !seqLt(segment.seq, tcb.rcvNxt)) giveWay(tcb, segment);
   else challengeSyn(tcb, segment);
   return false;
+}
+
+function giveWay(tcb: Tcb, segment: Segment): void {
+  refuse(tcb, segment);
+  endConnection(tcb, 'abort', 0);
 }
 
 function challengeSyn(tcb: Tcb, segment: Segment): void {

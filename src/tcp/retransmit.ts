@@ -74,7 +74,8 @@ export function retransmit(tcb: Tcb, index: number, max: number, reason: 'rto' |
   if (count === 1) collapse(tcb, index);
   const length = seqDiff(last.end, first.seq);
   tcb.totalRetrans += count;
-  tcb.bytesRetrans += length;
+  // SYN and FIN are no bytes.
+  tcb.bytesRetrans += length - Number((first.marks & TX_SYN) !== 0) - Number((last.marks & TX_FIN) !== 0);
   const { mib } = tcb.context.host;
   mib.Tcp.RetransSegs += count;
   const syn = (first.marks & TX_SYN) !== 0;

@@ -76,6 +76,7 @@ function retransmitTimeout(tcb: Tcb): void {
     return;
   }
   if (headIs(tcb, TX_SYN)) {
+    countTimeout(tcb);
     tcb.flight.lostOut = 0;
   } else {
     if (isUserTimeout(tcb, backoffSum(tcb, blackHoleRetries(tcb)))) suspectBlackHole(tcb);

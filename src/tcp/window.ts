@@ -49,6 +49,11 @@ export function selectInitialWindow(tcb: Tcb): void {
   beginWindow(tcb);
 }
 
+/** The scale that our SYN offers, whether or not the peer agreed to it. */
+export function offeredScale(tcb: Tcb): number {
+  return initialWindow(tcb.context.host.sysctl, fullSpace(tcb), tcb.advMss, tcb.settings).scale;
+}
+
 /** The window that the SYN or SYN-ACK offered is the one to go on with. */
 export function beginWindow(tcb: Tcb): void {
   const clamp = tcb.settings.windowClamp || WINDOW_MAX << WINDOW_SCALE_MAX;

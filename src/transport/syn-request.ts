@@ -56,7 +56,9 @@ export class SynRequest implements Flow, Timer, BagItem {
   readonly rcvWnd: number;
   readonly rcvWscale: number;
   readonly sentUs: number;
+  /** SYN-ACKs that were sent again because of a time-out, and because the SYN came again. */
   retransmits = 0;
+  repetitions = 0;
   private lastAnswerUs = Number.NEGATIVE_INFINITY;
   /** The last ACK came and could not be used: TCP_DEFER_ACCEPT waits for data, or the accept queue is full. */
   acked = false;
@@ -96,7 +98,7 @@ export class SynRequest implements Flow, Timer, BagItem {
     const rcvNxt = seqAdd(this.irs, 1);
     const old = this.isOldByTimestamp(segment);
     if (segment.has(SYN) && !segment.has(RST) && !segment.has(ACK) && segment.seq === this.irs && !old) {
-      if (this.mayAnswer('TCPACKSkippedSynRecv')) listener.sendSynAck(this);
+      if (this.mayAnswer('TCPACKSkippedSynRecv')) this.answerAgain();
       return;
     }
     if (old) {
@@ -105,7 +107,7 @@ export class SynRequest implements Flow, Timer, BagItem {
       return;
     }
     const end = seqAdd(segment.seq, segment.length);
-    if (seqGt(segment.seq, seqAdd(rcvNxt, this.rcvWnd)) || seqLt(end, rcvNxt)) {
+    if (!this.inWindow(segment.seq, end, rcvNxt)) {
       if (!segment.has(RST) && this.mayAnswer('TCPACKSkippedSynRecv')) this.acknowledge(rcvNxt);
       return;
     }
@@ -114,6 +116,20 @@ export class SynRequest implements Flow, Timer, BagItem {
       return;
     }
     if (segment.has(ACK)) listener.completed(this, segment);
+  }
+
+  /** The SYN came again: so does the SYN-ACK, and its timer starts anew. */
+  private answerAgain(): void {
+    this.repetitions++;
+    this.listener.sendSynAck(this);
+    this.arm();
+  }
+
+  /** Whether a segment begins at RCV.NXT, or some of it lies in the window, or it is empty at the end of that. */
+  private inWindow(seq: Seq, end: Seq, rcvNxt: Seq): boolean {
+    const windowEnd = seqAdd(rcvNxt, this.rcvWnd);
+    if (seq === rcvNxt || (seqGt(end, rcvNxt) && seqLt(seq, windowEnd))) return true;
+    return seq === windowEnd && seq === end;
   }
 
   icmp(error: IcmpError, seq: Seq): void {

@@ -352,7 +352,8 @@ export class TcpListenerEndpoint {
       rcvWscale: request.rcvWscale,
       // A cookie's SYN-ACK is forgotten: when it was sent is not known.
       synAckSentUs: request.cookie ? 0 : request.sentUs,
-      synAckRetransmits: request.retransmits,
+      synAckRetransmits: request.retransmits + request.repetitions,
+      synAckTimeouts: request.retransmits,
       ecn: request.options.ecn,
     };
     endpoint.connection.accept(synOf(request), handshake, synAckSent);

@@ -50,6 +50,19 @@ for (const iss of ISS_VALUES) {
       assert.deepEqual(bench.take(), []);
     });
 
+    it('gives way to a SYN, after a reset', () => {
+      const bench = finWait1({ iss });
+      bench.connection.close();
+      bench.receive('.');
+      bench.take();
+      bench.receive('S', { seq: 1 });
+      assert.deepEqual(
+        bench.takeSent().map(({ flags }) => flags),
+        ['R.'],
+      );
+      assert.equal(bench.state, 'CLOSED');
+    });
+
     it('waits for ever for a user who only shut down', () => {
       const bench = finWait1({ iss });
       bench.receive('.');

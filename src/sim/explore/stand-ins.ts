@@ -66,6 +66,7 @@ export class HalfOpen {
       rcvWscale: this.syn.windowScale >= 0 ? scale : 0,
       synAckSentUs: this.sentUs,
       synAckRetransmits: this.retransmits,
+      synAckTimeouts: this.retransmits,
       ecn: false,
     });
   }
