@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { BOUND, distance } from './cwnd/distance.ts';
+import type { Course, Journey } from './cwnd/journey.ts';
 import { SCENARIOS } from './cwnd/scenarios.ts';
-import { type Course, type Journey, takePrecedence, travel } from './cwnd/transfer.ts';
+import { takePrecedence, travel } from './cwnd/transfer.ts';
 import { skipUnless } from './support/skip.ts';
 
 const skip = skipUnless('nc', 'chrt');

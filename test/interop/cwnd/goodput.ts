@@ -40,7 +40,7 @@ function mbits(rate: number): string {
 /** Of the kernel and of ours, bits a second: the means over the seeds. */
 async function goodputs(path: (typeof PATHS)[number], loss: number): Promise<[number, number]> {
   const phases = [{ seconds: path.seconds, rate: Number.POSITIVE_INFINITY }];
-  const journey = { rttMs: path.rttMs, rate: RATE, queueLimit: QUEUE, loss, phases };
+  const journey = { rttMs: path.rttMs, rate: RATE, queueLimit: QUEUE, faults: { loss }, phases };
   const sums: [number, number] = [0, 0];
   const measure = async (who: Who, index: 0 | 1, seed: number): Promise<void> => {
     const { goodput } = await travel(who, { ...journey, seed });

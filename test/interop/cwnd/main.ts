@@ -9,10 +9,11 @@ import { parseArgs } from 'node:util';
 import { skipUnless } from '../support/skip.ts';
 import { distance } from './distance.ts';
 import { goodputTable } from './goodput.ts';
+import type { Course } from './journey.ts';
 import { drawPicture } from './picture.ts';
 import { writeRecord } from './record.ts';
 import { SCENARIOS, type Scenario, secondsOf } from './scenarios.ts';
-import { type Course, takePrecedence, travel } from './transfer.ts';
+import { takePrecedence, travel } from './transfer.ts';
 
 const USAGE = `Usage: node --enable-source-maps build/test/interop/cwnd/main.js [options] [SCENARIO ...]
 

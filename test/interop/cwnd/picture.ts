@@ -1,5 +1,5 @@
+import type { Course } from './journey.ts';
 import type { Sample } from './program.ts';
-import type { Course } from './transfer.ts';
 
 /** A picture of two windows over time. */
 export interface Picture {

@@ -3,7 +3,7 @@
  * @module
  */
 import { Rng } from '../../../src/base/rng.ts';
-import type { Journey } from './transfer.ts';
+import type { Journey } from './journey.ts';
 
 /** A journey with a name. */
 export interface Scenario extends Journey {
