@@ -160,7 +160,6 @@ function updateSendWindow(tcb: Tcb, segment: Segment): boolean {
     (segment.seq === tcb.sndWl1 && (window > tcb.sndWnd || window === 0));
   if (!newer) return false;
   tcb.sndWl1 = segment.seq;
-  tcb.sndWl2 = segment.ack;
   if (window === tcb.sndWnd) return true;
   tcb.sndWnd = window;
   if (tcb.writeQueue.length > 0) restartAfterIdle(tcb);

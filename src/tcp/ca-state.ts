@@ -6,7 +6,7 @@
 import { seqDiff } from '../base/seq.ts';
 import { TRACE_CWND } from '../trace/events.ts';
 import { TX_EVER_RETRANS } from './flight.ts';
-import type { CaState, Tcb } from './tcb.ts';
+import type { CaState, Tcb, TimeoutTotals } from './tcb.ts';
 
 /** Changes the state and reports it. */
 export function setCaState(tcb: Tcb, state: CaState): void {
@@ -38,9 +38,15 @@ export function currentSsthresh(tcb: Tcb): number {
   return Math.max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2));
 }
 
+/** What time-outs have cost, to be counted on. */
+export function timeoutTotals(tcb: Tcb): TimeoutTotals {
+  tcb.timeouts ??= { count: 0, recoveries: 0, repairUs: 0 };
+  return tcb.timeouts;
+}
+
 function endRtoTime(tcb: Tcb): void {
   if (tcb.rtoStampUs === 0) return;
-  tcb.totalRtoUs += tcb.nowUs - tcb.rtoStampUs;
+  timeoutTotals(tcb).repairUs += tcb.nowUs - tcb.rtoStampUs;
   tcb.rtoStampUs = 0;
 }
 

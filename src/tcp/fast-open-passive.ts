@@ -4,9 +4,11 @@
  * SYN-ACK is sent again.
  * @module
  */
+
 import { seqGt } from '../base/seq.ts';
 import { ACK, RST, SYN } from '../wire/tcp.ts';
 import { elapsedSinceEcho, mayAnswerInvalid } from './ack.ts';
+import { timeoutTotals } from './ca-state.ts';
 import { emitSyn, sendAck } from './emit.ts';
 import { FastOpen, type FastOpenCookie, type FastOpenPlace, takeSynText } from './fast-open.ts';
 import { startCongestionControl } from './pacing.ts';
@@ -59,7 +61,7 @@ export function synAckTimeout(tcb: Tcb, fastOpen: FastOpen): boolean {
   sendSynAckAgain(tcb);
   fastOpen.synAckTimeouts++;
   tcb.retransmits++;
-  tcb.totalRto++;
+  timeoutTotals(tcb).count++;
   if (tcb.undoStampUs === 0) tcb.undoStampUs = tcb.nowUs;
   setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + RTO_INITIAL_US * 2 ** fastOpen.synAckTimeouts);
   return true;

@@ -196,9 +196,9 @@ export function tcpInfo(tcb: Tcb): TcpInfo {
     delivered_ce: tcb.deliveredCe,
     dsack_dups: tcb.dsackDups,
     reord_seen: tcb.reorderingSeen,
-    total_rto: tcb.totalRto,
-    total_rto_recoveries: tcb.totalRtoRecoveries,
-    total_rto_time: Math.floor(tcb.totalRtoUs / 1000),
+    total_rto: tcb.timeouts?.count ?? 0,
+    total_rto_recoveries: tcb.timeouts?.recoveries ?? 0,
+    total_rto_time: Math.floor((tcb.timeouts?.repairUs ?? 0) / 1000),
     fastopen_client_fail: tcb.fastOpen?.clientFail ?? 0,
   };
 }

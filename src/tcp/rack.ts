@@ -85,27 +85,53 @@ function reorderingWindowUs(tcb: Tcb): number {
   return Math.min((tcb.minRttUs >> 2) * tcb.reoWndSteps, tcb.srttUs);
 }
 
-/**
- * A D-SACK on a path that reorders: the window was too narrow. It grows once a round trip, which is when something
- * arrives that was sent after it grew last.
- */
-export function adaptReorderingWindow(tcb: Tcb, { rate, delivered }: AckOutcome): void {
-  if ((tcb.context.host.sysctl.tcp_recovery & RECOVERY_STATIC_WINDOW) !== 0 || !rate.tagged) return;
-  if (rate.priorDelivered < tcb.rackDelivered) tcb.rackDsackSeen = false;
-  if (tcb.rackDsackSeen) {
-    tcb.rackDsackSeen = false;
-    tcb.rackDelivered = tcb.delivered + delivered;
-    tcb.reoWndSteps = Math.min(tcb.reoWndSteps + 1, STEPS_MAX);
-    tcb.reoWndPersist = PERSIST_RECOVERIES;
-  } else if (tcb.reoWndPersist === 0) {
-    tcb.reoWndSteps = 1;
+/** How D-SACKs have widened the reordering window (RFC 8985 section 6.2, step 4). */
+export interface ReorderingWindow {
+  /** In quarters of the least round trip, and for how many recoveries more that holds. */
+  steps: number;
+  persist: number;
+  /** A D-SACK asks for more; what had arrived in all when one last got it. */
+  dsackSeen: boolean;
+  delivered: number;
+}
+
+function newReorderingWindow(): ReorderingWindow {
+  return { steps: 1, persist: 0, dsackSeen: false, delivered: 0 };
+}
+
+/** A D-SACK on a path that reorders: the window was too narrow. */
+export function noteTooNarrow(tcb: Tcb): void {
+  tcb.reordered ??= newReorderingWindow();
+  tcb.reordered.dsackSeen = true;
+}
+
+/** A window that was too narrow grows once a round trip: when something arrives that was sent after it grew last. */
+export function adaptReorderingWindow(
+  { reordered, context, delivered: before }: Tcb,
+  outcome: AckOutcome,
+): void {
+  const { rate, delivered } = outcome;
+  if (reordered === null || !rate.tagged) return;
+  if ((context.host.sysctl.tcp_recovery & RECOVERY_STATIC_WINDOW) !== 0) return;
+  if (rate.priorDelivered < reordered.delivered) reordered.dsackSeen = false;
+  if (reordered.dsackSeen) {
+    reordered.dsackSeen = false;
+    reordered.delivered = before + delivered;
+    reordered.steps = Math.min(reordered.steps + 1, STEPS_MAX);
+    reordered.persist = PERSIST_RECOVERIES;
+  } else if (reordered.persist === 0) {
+    reordered.steps = 1;
   }
 }
 
 /** A recovery is over; one that was `needless` keeps a widened window longer. */
 export function noteRecoveryEnd(tcb: Tcb, needless: boolean): void {
-  if (needless) tcb.reoWndPersist = Math.min(tcb.reoWndPersist + 1, PERSIST_RECOVERIES);
-  else if (tcb.reoWndPersist > 0) tcb.reoWndPersist--;
+  if (needless) {
+    tcb.reordered ??= newReorderingWindow();
+    tcb.reordered.persist = Math.min(tcb.reordered.persist + 1, PERSIST_RECOVERIES);
+  } else if (tcb.reordered !== null && tcb.reordered.persist > 0) {
+    tcb.reordered.persist--;
+  }
 }
 
 /**

@@ -16,8 +16,9 @@ const LINEAR_MAX = 3712;
 const PAGE = 4096;
 const CACHE_LINE = 64;
 
+/** `size` made a whole number of `unit`, a power of two. */
 function up(size: number, unit: number): number {
-  return Math.ceil(size / unit) * unit;
+  return (size + unit - 1) & -unit;
 }
 
 function bufferFor(bytes: number): number {

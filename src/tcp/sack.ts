@@ -5,7 +5,7 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { type AckOutcome, SACK_BLOCKS_MAX } from './ack-outcome.ts';
 import { TX_EVER_RETRANS, TX_LOST, TX_RETRANS, TX_SACKED, type TxSegment } from './flight.ts';
-import { advanceRack, noteReordering } from './rack.ts';
+import { advanceRack, noteReordering, noteTooNarrow } from './rack.ts';
 import { noteRate } from './rate-sample.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
@@ -67,7 +67,7 @@ function believedDuplicates(tcb: Tcb, left: Seq, right: Seq, outcome: AckOutcome
   outcome.dsackOfProbe = segments === 1 && tcb.probeOut !== 'none' && right === tcb.probeSeq;
   tcb.dsackDups += segments;
   if (tcb.dsackDups > tcb.totalRetrans) return 0;
-  if (tcb.reorderingSeen > 0 && !outcome.dsackOfProbe) tcb.rackDsackSeen = true;
+  if (tcb.reorderingSeen > 0 && !outcome.dsackOfProbe) noteTooNarrow(tcb);
   outcome.dsack = true;
   outcome.delivered += segments;
   return segments;

@@ -13,6 +13,7 @@ import type { FastOpen } from './fast-open.ts';
 import { Flight } from './flight.ts';
 import type { Notices } from './notices.ts';
 import { isPacedFromStart } from './pacing.ts';
+import type { ReorderingWindow } from './rack.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { OutSegment } from './segment.ts';
 import { nagleOf, type TcpSettings } from './settings.ts';
@@ -57,6 +58,15 @@ export interface MtuSearch {
   stampUs: number;
 }
 
+/** What time-outs have cost so far. */
+export interface TimeoutTotals {
+  /** How many there were, and how often several in a row, or one, began a repair. */
+  count: number;
+  recoveries: number;
+  /** Time spent repairing after them, in microseconds, without the present such repair. */
+  repairUs: number;
+}
+
 /** Linux's tcp_ca_state: where loss recovery stands. */
 export type CaState = 'Open' | 'Disorder' | 'CWR' | 'Recovery' | 'Loss';
 
@@ -98,7 +108,6 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   sndNxt: Seq;
   sndWnd = 0;
   sndWl1: Seq = 0;
-  sndWl2: Seq = 0;
   /** The largest window the peer ever offered. */
   maxSndWnd = 0;
   /** What was written and not yet acknowledged; its head has sequence number `queueSeq`. */
@@ -196,12 +205,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   rackOrder = -1;
   /** Something arrived since segments were last looked through for losses. */
   rackAdvanced = false;
-  /** The reordering window in quarters of the least round trip, and for how many recoveries more that holds. */
-  reoWndSteps = 1;
-  reoWndPersist = 0;
-  /** A D-SACK asks for a wider window; what had arrived in all when one last did. */
-  rackDsackSeen = false;
-  rackDelivered = 0;
+  /** How D-SACKs have widened the reordering window; null before the first. */
+  reordered: ReorderingWindow | null = null;
   /** How often something arrived out of order; segments that arrived twice. */
   reorderingSeen = 0;
   dsackDups = 0;
@@ -250,10 +255,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   rateDelivered = 0;
   rateIntervalUs = 0;
   rateAppLimited = true;
-  totalRto = 0;
-  totalRtoRecoveries = 0;
-  /** Time spent repairing after time-outs, without the present such repair. */
-  totalRtoUs = 0;
+  /** What time-outs have cost; null before the first. */
+  timeouts: TimeoutTotals | null = null;
 
   // Delayed acknowledgements (ack-policy.ts).
   /** ACKs that will still be sent at once. */
@@ -351,6 +354,11 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   /** SO_MAX_PACING_RATE, in bytes a second; Infinity for none. */
   get maxPacingRate(): number {
     return this.settings.maxPacingRate;
+  }
+
+  /** The reordering window in quarters of the least round trip. */
+  get reoWndSteps(): number {
+    return this.reordered === null ? 1 : this.reordered.steps;
   }
 
   get nowUs(): number {

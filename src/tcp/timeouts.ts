@@ -7,7 +7,7 @@ import { ETIMEDOUT } from '../base/errno.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { headIs } from './ack.ts';
 import { ackDueNow, delayedAckExpired } from './ack-policy.ts';
-import { traceCwnd } from './ca-state.ts';
+import { timeoutTotals, traceCwnd } from './ca-state.ts';
 import { endConnection } from './change-state.ts';
 import { sendAck, sendProbe, sendReset } from './emit.ts';
 import { noteTimeout } from './fast-open-blackhole.ts';
@@ -94,9 +94,10 @@ function retransmitTimeout(tcb: Tcb): void {
 /** Statistics: what the time-out put an end to. */
 function countTimeout(tcb: Tcb): void {
   const { TcpExt } = tcb.context.host.mib;
-  tcb.totalRto++;
+  const totals = timeoutTotals(tcb);
+  totals.count++;
   if (tcb.retransmits > 0) return;
-  tcb.totalRtoRecoveries++;
+  totals.recoveries++;
   if (tcb.rtoStampUs === 0) tcb.rtoStampUs = tcb.nowUs;
   if (tcb.caState === 'Recovery') TcpExt[tcb.sack ? 'TCPSackRecoveryFail' : 'TCPRenoRecoveryFail']++;
   else if (tcb.caState === 'Loss') TcpExt.TCPLossFailures++;

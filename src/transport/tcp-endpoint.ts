@@ -43,7 +43,6 @@ export class TcpEndpoint implements Flow, TcpOutput {
   orphan = false;
   private over = false;
   private ectMade: IpSendOptions | null = null;
-  private ectSettings: TcpSettings | null = null;
   /** Bytes that are left of its turn at a busy interface; NO_TURNS while nobody has to take turns. */
   private turnLeft = NO_TURNS;
 
@@ -79,6 +78,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
 
   /** Applies at once what changed: Nagle off flushes, keepalive on starts its timer. */
   set settings(settings: TcpSettings) {
+    this.ectMade = null;
     this.connection.applySettings(settings);
   }
 
@@ -353,10 +353,9 @@ export class TcpEndpoint implements Flow, TcpOutput {
 
   /** What IP is asked for with ECN-capable segments: made again only when the settings change. */
   private ectOptions(settings: TcpSettings): IpSendOptions {
-    if (this.ectMade === null || this.ectSettings !== settings) {
-      const { ttl, tos, dontFragment } = settings;
-      this.ectSettings = settings;
-      this.ectMade = { ttl, tos: tos | ECT_0, dontFragment };
+    if (this.ectMade === null) {
+      const { ttl, tos, dontFragment, mark } = settings;
+      this.ectMade = { ttl, tos: tos | ECT_0, dontFragment, mark };
     }
     return this.ectMade;
   }

@@ -35,7 +35,7 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     bits(tcb.orphan, tcb.readShut, tcb.finQueued, tcb.finKnown, tcb.finReceived, tcb.writeBlocked),
     bits(tcb.ackPending, tcb.ackNow, tcb.pingPong, tcb.cwndLimited, tcb.sack),
     [tcb.error, tcb.softError, tcb.caState, tcb.finSeq],
-    [tcb.sndUna, tcb.sndNxt, tcb.sndWnd, tcb.sndWl1, tcb.sndWl2, tcb.maxSndWnd, tcb.queueSeq, tcb.writeSeq],
+    [tcb.sndUna, tcb.sndNxt, tcb.sndWnd, tcb.sndWl1, tcb.maxSndWnd, tcb.queueSeq, tcb.writeSeq],
     [tcb.pushSeq, tcb.smallSeq, tcb.mss, tcb.rcvMss, tcb.nagle],
     [tcb.irs, tcb.rcvNxt, tcb.rcvWnd, tcb.rcvWup, tcb.copiedSeq, tcb.rcvSsthresh, tcb.readable],
     tcb.receiveQueue.sackRanges.map(({ start, end }) => `${start}/${end}`),
@@ -69,9 +69,9 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
 /** RACK, the tail loss probe, and what may still be undone. */
 function ofRecovery(tcb: TcpConnection, ago: (us: number) => number): unknown[] {
   return [
-    bits(tcb.rackAdvanced, tcb.rackDsackSeen, tcb.undoable, tcb.frto, tcb.reorderingSeen > 0),
-    [tcb.rackRttUs, tcb.reoWndSteps, tcb.reoWndPersist, tcb.repair],
-    [tcb.rackDelivered === 0 ? 0 : tcb.delivered - tcb.rackDelivered],
+    bits(tcb.rackAdvanced, tcb.reordered?.dsackSeen === true, tcb.undoable, tcb.frto, tcb.reorderingSeen > 0),
+    [tcb.rackRttUs, tcb.reoWndSteps, tcb.reordered?.persist ?? 0, tcb.repair],
+    [tcb.reordered?.delivered ? tcb.delivered - tcb.reordered.delivered : 0],
     [tcb.probeOut, tcb.probeSeq, tcb.dsackDups, tcb.minRttUs],
     [tcb.undoSeq, tcb.undoRetrans, ago(tcb.undoStampUs), tcb.priorSsthresh],
   ];
