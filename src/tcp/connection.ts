@@ -47,9 +47,7 @@ export interface Handshake {
 /** The time-outs of the SYN-ACK are the connection's. */
 function noteSynAckTimeouts(tcb: Tcb, { synAckTimeouts, synAckSentUs }: Handshake): void {
   if (synAckTimeouts === 0) return;
-  tcb.totalRto = synAckTimeouts;
-  tcb.totalRtoRecoveries = 1;
-  tcb.totalRtoUs = tcb.nowUs - synAckSentUs;
+  tcb.timeouts = { count: synAckTimeouts, recoveries: 1, repairUs: tcb.nowUs - synAckSentUs };
 }
 
 /**
