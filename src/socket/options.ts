@@ -6,6 +6,7 @@ import type { TcpInfo } from '../transport/tcp-layer.ts';
 import * as C from './constants.ts';
 import { DgramSocket } from './dgram-socket.ts';
 import { FAST_OPEN_OPTIONS } from './fast-open-options.ts';
+import { MAPPED_OPTIONS } from './mapped-options.ts';
 import { MULTICAST_IP_OPTIONS, MULTICAST_IPV6_OPTIONS } from './multicast-options.ts';
 import { checkTimestamping } from './notices.ts';
 import type { Linger, Socket } from './socket.ts';
@@ -98,6 +99,7 @@ export function getOption(
 function findOption(socket: Socket, level: number, name: number): Option<Socket> | undefined {
   if (level === C.SOL_SOCKET) return SOCKET_OPTIONS.get(name);
   if (level === C.SOL_IP && socket.family === C.AF_INET) return IP_OPTIONS.get(name);
+  if (level === C.SOL_IP && socket instanceof TcpSocket) return MAPPED_OPTIONS.get(name);
   if (level === C.SOL_IPV6 && socket.family === C.AF_INET6) return IPV6_OPTIONS.get(name);
   if (level === C.SOL_TCP && socket instanceof TcpSocket) return TCP_OPTIONS.get(name) as Option<Socket>;
   return undefined;

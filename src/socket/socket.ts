@@ -40,6 +40,9 @@ export interface SocketOptions {
   readonly sndTimeoutUs: number;
   /** IP_MTU_DISCOVER as it was set. */
   readonly mtuDiscover: number;
+  /** IP_TOS and IP_MTU_DISCOVER of an IPv6 stream, for an IPv4 peer. */
+  readonly mappedTos: number;
+  readonly mappedMtuDiscover: number;
   /** IPV6_DONTFRAG. */
   readonly dontFrag: boolean;
   /** IP_RECVERR; datagram sockets only. */
@@ -74,6 +77,8 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   rcvTimeoutUs: Number.POSITIVE_INFINITY,
   sndTimeoutUs: Number.POSITIVE_INFINITY,
   mtuDiscover: 1,
+  mappedTos: 0,
+  mappedMtuDiscover: 1,
   dontFrag: false,
   recvErr: false,
   recvTtl: false,
@@ -176,6 +181,11 @@ export abstract class Socket extends File {
   abstract readableBytes(): number;
   /** SIOCOUTQ and SIOCOUTQNSD: bytes not acknowledged, and bytes not sent. */
   abstract outq(): number;
+  /** AF_INET or AF_INET6: what packets to the peer are, 0 without one. */
+  get remoteFamily(): number {
+    return 0;
+  }
+
   /** SIOCATMARK: the next byte to be read is urgent. */
   get atMark(): boolean {
     return false;

@@ -18,18 +18,14 @@ import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
 import { idleTcpInfo, type TcpInfo } from '../tcp/info.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
-import { WRITE_EOR, WRITE_GOES_ON, WRITE_MORE, WRITE_URGENT, WRITE_ZEROCOPY } from '../tcp/write.ts';
+import { WRITE_GOES_ON, WRITE_ZEROCOPY } from '../tcp/write.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {
   AF_INET6,
   AF_UNSPEC,
-  IP_PMTUDISC_PROBE,
-  IP_PMTUDISC_WANT,
-  MSG_EOR,
   MSG_ERRQUEUE,
   MSG_FASTOPEN,
-  MSG_MORE,
   MSG_OOB,
   MSG_PEEK,
   MSG_ZEROCOPY,
@@ -37,9 +33,11 @@ import {
   SOF_TIMESTAMPING_OPT_ID,
 } from './constants.ts';
 import { MessageOut } from './control.ts';
+import { discoversMtu, mtuDiscoverOf, settingsTowards } from './mapped-options.ts';
 import { inqControl, readNotice } from './notices.ts';
 import { type Out, type Sockaddr, sockaddrOf } from './sockaddr.ts';
 import { Socket, type SocketContext, type TransportSettings } from './socket.ts';
+import { writeFlags } from './write-flags.ts';
 
 /** Where connect(2) stands, Linux's SS_*: it decides what a second connect() says. */
 type ConnectPhase = 'unconnected' | 'connecting' | 'connected';
@@ -156,7 +154,8 @@ export class TcpSocket extends Socket {
   private prepare(address: Sockaddr): TcpEndpoint | number {
     if (!this.mayReach(address.address)) return -ENETUNREACH;
     const remote = hereIfAny(address.address.toUnmapped());
-    const endpoint = this.context.tcp.prepare(this.binding, remote, address.port, this.settings);
+    const settings = settingsTowards(this, remote, this.settings);
+    const endpoint = this.context.tcp.prepare(this.binding, remote, address.port, settings);
     if (typeof endpoint === 'number') return endpoint;
     this.binding = null;
     this.leftError = 0;
@@ -403,6 +402,10 @@ export class TcpSocket extends Socket {
     return this.listener !== null ? -EINVAL : (this.endpoint?.readable ?? 0);
   }
 
+  override get remoteFamily(): number {
+    return this.endpoint?.remoteAddress.family ?? 0;
+  }
+
   override get atMark(): boolean {
     return this.endpoint?.connection.atMark ?? false;
   }
@@ -441,8 +444,8 @@ export class TcpSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const { keepAlive, mtuDiscover, oobInline } = this.options;
-    const dontFragment = mtuDiscover >= IP_PMTUDISC_WANT && mtuDiscover <= IP_PMTUDISC_PROBE;
+    const { keepAlive, oobInline } = this.options;
+    const dontFragment = discoversMtu(mtuDiscoverOf(this));
     const { settings } = this;
     const same = settings.dontFragment === dontFragment && settings.keepAlive === keepAlive;
     if (!same || settings.oobInline !== oobInline)
@@ -482,12 +485,6 @@ export class TcpSocket extends Socket {
     this.endpoint = null;
     this.listener = null;
   }
-}
-
-/** WRITE_* of MSG_*. */
-function writeFlags(flags: number): number {
-  const urgent = (flags & MSG_OOB) !== 0 ? WRITE_URGENT : 0;
-  return ((flags & MSG_MORE) !== 0 ? WRITE_MORE : 0) | ((flags & MSG_EOR) !== 0 ? WRITE_EOR : 0) | urgent;
 }
 
 /** The address that is meant: 0.0.0.0 and :: as a destination are this host, as on every Unix. */

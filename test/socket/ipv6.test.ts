@@ -5,6 +5,9 @@ import { World } from '../../src/node/index.ts';
 import {
   AF_INET,
   AF_INET6,
+  IP_MTU_DISCOVER,
+  IP_PMTUDISC_DONT,
+  IP_TOS,
   IPPROTO_ICMPV6,
   IPV6_HOPLIMIT,
   IPV6_MTU,
@@ -17,6 +20,7 @@ import {
   IPV6_V6ONLY,
   SOCK_DGRAM,
   SOCK_STREAM,
+  SOL_IP,
   SOL_IPV6,
 } from '../../src/socket/constants.ts';
 import type { MsgHdr } from '../../src/socket/ops.ts';
@@ -24,6 +28,8 @@ import type { OptionValue } from '../../src/socket/options.ts';
 import { out, type Sockaddr } from '../../src/socket/sockaddr.ts';
 import type { Stack } from '../../src/stack/stack.ts';
 import { ping } from '../../src/tools/ping.ts';
+import { TRACE_PACKET } from '../../src/trace/events.ts';
+import { traceTo } from '../../src/trace/sink.ts';
 
 let world: World;
 let a: Stack;
@@ -123,6 +129,32 @@ describe('streams', () => {
     assert.equal(a.sys.connect(only, { address: '10.0.0.2', port: 83 }), -EAFNOSUPPORT);
     for (const one of [fd, only]) a.sys.close(one);
     b.sys.close(server);
+  });
+
+  test('IP_TOS and IP_MTU_DISCOVER of an IPv6 stream count towards an IPv4 peer, and only there', async () => {
+    const v4 = listener(AF_INET, '0.0.0.0', 85);
+    const v6 = listener(AF_INET6, '::', 86, true);
+    const fds = [a.sys.socket(AF_INET6, SOCK_STREAM), a.sys.socket(AF_INET6, SOCK_STREAM)] as const;
+    for (const fd of fds) {
+      assert.equal(a.sys.setsockopt(fd, SOL_IP, IP_TOS, 0x28), 0);
+      assert.equal(a.sys.setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT), 0);
+      assert.equal(a.sys.setsockopt(fd, SOL_IP, IP_MTU_DISCOVER, 99), -EINVAL);
+    }
+    const sent: Uint8Array[] = [];
+    a.trace = traceTo(event => {
+      if (event.type === 'packet' && event.direction === 'out')
+        sent.push(Buffer.from(event.data, 'hex').subarray(14));
+    }, TRACE_PACKET);
+    assert.equal(await world.run(a.sys.wait.connect(fds[0], { address: '::ffff:10.0.0.2', port: 85 })), 0);
+    assert.equal(await world.run(a.sys.wait.connect(fds[1], { address: 'fd00::2', port: 86 })), 0);
+    a.trace = null;
+    const [four] = sent.filter(packet => (packet[0] as number) >> 4 === 4);
+    const [six] = sent.filter(packet => (packet[0] as number) >> 4 === 6 && packet[6] === 6);
+    assert.equal(four?.[1], 0x28, 'type of service');
+    assert.equal((four?.[6] as number) & 0x40, 0, "no don't fragment");
+    assert.deepEqual([(six?.[0] as number) & 0xf, (six?.[1] as number) & 0xf0], [0, 0], 'traffic class');
+    for (const fd of fds) a.sys.close(fd);
+    for (const fd of [v4, v6]) b.sys.close(fd);
   });
 
   test('a link-local peer needs its zone, by name or by number', async () => {
