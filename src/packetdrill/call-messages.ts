@@ -37,7 +37,7 @@ export function prepareSendmsg(context: CallContext, { args }: CallEvent, waits:
   );
   let at = 0;
   const msg: MsgHdr = {
-    msg_name: { address: subject.inbound.source, port: flows.connectPort },
+    msg_name: { address: subject.ends.peers, port: flows.connectPort },
     msg_iov: lengths.map(length => bytes.subarray(at, (at += length))),
   };
   return {

@@ -1,14 +1,6 @@
 import { ENOENT } from '../base/errno.ts';
 import type { Sys } from '../socket/calls.ts';
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNSPEC,
-  MSG_OOB,
-  SIOCATMARK,
-  SO_OOBINLINE,
-  SOL_SOCKET,
-} from '../socket/constants.ts';
+import { AF_UNSPEC, MSG_OOB, SIOCATMARK, SO_OOBINLINE, SOL_SOCKET } from '../socket/constants.ts';
 import type { OptionValue } from '../socket/options.ts';
 import { type Out, out, type SockaddrInput } from '../socket/sockaddr.ts';
 import type { Linger } from '../socket/socket.ts';
@@ -63,7 +55,7 @@ export const CALLS: Readonly<Record<string, Call>> = {
 };
 
 function prepareSocket({ subject, flows, fds }: CallContext, { args, result }: CallEvent): Prepared {
-  const family = subject.inbound.source.family === AF_INET ? AF_INET : AF_INET6;
+  const { family } = subject.ends.ours;
   const domain = args[0]?.kind === 'elided' ? family : numberOf(args[0]);
   const [type, protocol] = [numberOf(args[1]), numberOf(args[2])];
   return {
@@ -83,8 +75,8 @@ function prepareSocket({ subject, flows, fds }: CallContext, { args, result }: C
 /** The address of an argument: a symbol `peer2` means the second peer, a number is a port or AF_UNSPEC. */
 function address(context: CallContext, value: Value | undefined, ours: boolean): SockaddrInput {
   const { subject, flows, bindPort, house } = context;
-  const { source, destination } = subject.inbound;
-  const where = ours ? destination : source;
+  const { ends } = subject;
+  const where = ours ? ends.ours : ends.peers;
   if (value?.kind === 'elided') return { address: where, port: ours ? bindPort : flows.connectPort };
   if (!house && ours) elided(value);
   if (value?.kind === 'symbol' && /^peer\d+$/.test(value.name))

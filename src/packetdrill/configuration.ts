@@ -1,3 +1,4 @@
+import { MAPPED } from './parse.ts';
 import { type Script, ScriptSyntaxError, UnsupportedError } from './syntax.ts';
 import { DEFAULT_TOLERANCE, type Tolerance } from './timing.ts';
 
@@ -7,6 +8,8 @@ export interface Configuration {
   readonly remoteAddress: string;
   readonly prefixLength: number;
   readonly mtu: number;
+  /** Sockets are IPv6's, with IPv4-mapped addresses. */
+  readonly mapped: boolean;
   /** The port that bind() takes, and the one that connect() goes to. */
   readonly bindPort: number;
   readonly connectPort: number;
@@ -54,9 +57,10 @@ const DEFINES = {
   },
 };
 
-/** The symbols that scripts of this family may count on. */
-export function defaultDefines(family: Script['family']): Map<string, string> {
-  return new Map(Object.entries(DEFINES[family]));
+/** The symbols that scripts of this family may count on; `mapped`: with IPv4-mapped addresses. */
+export function defaultDefines(family: Script['family'], mapped: boolean): Map<string, string> {
+  const { CMSG_LEVEL_IP, CMSG_TYPE_RECVERR } = DEFINES[mapped ? 'ipv6' : family];
+  return new Map(Object.entries({ ...DEFINES[family], CMSG_LEVEL_IP, CMSG_TYPE_RECVERR }));
 }
 
 /** Options that say nothing to this runner. */
@@ -81,6 +85,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 export function configure(script: Script, defaults: Partial<Configuration> = {}): Configuration {
   const result: Writable<Configuration> = {
     ...(script.family === 'ipv4' ? IPV4 : IPV6),
+    mapped: script.options.get('ip_version') === MAPPED,
     bindPort: 8080,
     connectPort: 8080,
     tolerance: DEFAULT_TOLERANCE,

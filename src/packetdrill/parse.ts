@@ -3,7 +3,6 @@ import { replaceDefined } from './defines.ts';
 import { parsePacket } from './parse-packet.ts';
 import { parseCall, until } from './parse-value.ts';
 import type { CommandEvent, EventTime, Family, Script, ScriptEvent } from './syntax.ts';
-import { UnsupportedError } from './syntax.ts';
 
 /** How a script is to be read. */
 export interface ParseOptions {
@@ -12,17 +11,20 @@ export interface ParseOptions {
   /** Whether the house's additions are understood (docs/SCRIPTS.md). Default false. */
   readonly house?: boolean;
   /** Values for words of a script of this family, as `--define` gives them. */
-  readonly defines?: (family: Family) => ReadonlyMap<string, string>;
+  readonly defines?: (family: Family, mapped: boolean) => ReadonlyMap<string, string>;
 }
 
-/** Reads a script; throws ScriptSyntaxError with `path:line: what`, or UnsupportedError. */
+/** The --ip_version of IPv6 sockets with IPv4-mapped addresses: their packets are IPv4's. */
+export const MAPPED = 'ipv4-mapped-ipv6';
+
+/** Reads a script; throws ScriptSyntaxError with `path:line: what`, or UnsupportedError (syntax.ts). */
 export function parseScript(path: string, text: string, options: ParseOptions = {}): Script {
   const house = options.house ?? false;
   const head = new Cursor(path, text);
   const own = new Map<string, string>();
   const given = parseHeader(head, house, own);
   const family = familyOf(given, options.family ?? 'ipv4', head);
-  const defines = new Map([...(options.defines?.(family) ?? []), ...own]);
+  const defines = new Map([...(options.defines?.(family, given.get('ip_version') === MAPPED) ?? []), ...own]);
   // Symbols have their value behind the head only, which defines them.
   const cursor = new Cursor(path, text.slice(0, head.at) + replaceDefined(text.slice(head.at), defines));
   cursor.at = head.at;
@@ -77,7 +79,7 @@ function familyOf(given: ReadonlyMap<string, string>, otherwise: Family, cursor:
   if (version === undefined && address !== undefined) return address.includes(':') ? 'ipv6' : 'ipv4';
   if (version === undefined) return otherwise;
   if (version === 'ipv4' || version === 'ipv6') return version;
-  if (version === 'ipv4-mapped-ipv6') throw new UnsupportedError('IPv4-mapped IPv6 sockets');
+  if (version === MAPPED) return 'ipv4';
   return cursor.fail(`unknown IP version '${version}'`);
 }
 

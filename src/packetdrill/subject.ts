@@ -21,6 +21,8 @@ export interface SubjectOptions {
   readonly family: Family;
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** Sockets are IPv6's, with IPv4-mapped addresses. */
+  readonly mapped?: boolean;
   /** Of the local network, in bits. */
   readonly prefixLength: number;
   /** Of the link, in bytes. */
@@ -59,6 +61,7 @@ export class Subject implements Machine {
   /** From the peer to us, and back. */
   readonly inbound: IpEnds;
   readonly outbound: IpEnds;
+  private readonly mapped: boolean;
   private readonly clock: VirtualClock;
   private startUs: number;
   private readonly stack: Stack;
@@ -69,6 +72,7 @@ export class Subject implements Machine {
 
   constructor(options: SubjectOptions) {
     const { family, turn, iss = null } = options;
+    this.mapped = options.mapped ?? false;
     const local = IpAddress.parse(options.localAddress);
     const remote = IpAddress.parse(options.remoteAddress);
     const expected = family === 'ipv4' ? AF_INET : AF_INET6;
@@ -109,6 +113,12 @@ export class Subject implements Machine {
     if (netif < 0) throw new UnsupportedError(`the stack cannot have the address ${localAddress}`);
     this.route = { destination: remote, prefixLength: remote.byteLength * 8, netif };
     ip.routes.add(this.route);
+  }
+
+  /** Our address and the peer's as the socket calls have them. */
+  get ends(): { readonly ours: IpAddress; readonly peers: IpAddress } {
+    const { source: ours, destination: peers } = this.outbound;
+    return this.mapped ? { ours: ours.toMapped(), peers: peers.toMapped() } : { ours, peers };
   }
 
   get sys(): Sys {

@@ -1,6 +1,6 @@
 /**
- * ip(7) on IPv6 streams: what SOL_IP says of type of service and path MTU discovery counts once the peer turns out to be
- * an IPv4 host behind a mapped address (RFC 3493 section 3.7); IPv6 has its own options for them.
+ * ip(7) on IPv6 streams: what SOL_IP says of type of service and path MTU discovery counts once the peer turns out to
+ * be an IPv4 host behind a mapped address (RFC 3493 section 3.7); IPv6 has its own options for them.
  * @module
  */
 import { EINVAL } from '../base/errno.ts';

@@ -346,13 +346,29 @@ describe('packetdrill: code and commands', () => {
 });
 
 describe('packetdrill: verdicts', () => {
+  it('--ip_version=ipv4-mapped-ipv6: IPv6 sockets, IPv4 packets', async () => {
+    const lines = [
+      '--ip_version=ipv4-mapped-ipv6',
+      '0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3',
+      '+0 getsockopt(3, SOL_SOCKET, SO_DOMAIN, [AF_INET6], [4]) = 0',
+      '+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0',
+      '+0 connect(3, ..., ...) = -1 EINPROGRESS (Operation now in progress)',
+      '+0 > S 0:0(0) <...>',
+      '+0 < icmp unreachable host_unreachable [0:0(0)]',
+      '+0 getsockopt(3, SOL_SOCKET, SO_ERROR, [EHOSTUNREACH], [4]) = 0',
+    ];
+    const verdict = await verdictOf(lines);
+    assert.deepEqual([verdict.result, verdict.family], ['pass', 'ipv4'], verdict.reason);
+    const wrong = await verdictOf(['--ip_version=ipv5', ...lines.slice(1)]);
+    assert.match(wrong.reason, /unknown IP version 'ipv5'/);
+  });
+
   it('what the runner does not have is a skip, with the reason', async () => {
     for (const [line, reason] of [
       ['0 > udp (100)', /UDP packets/],
       ['0 cap_set(1, 2, 3) = 0', /cap_set\(\)/],
       ['--wire_client\n0 close(3) = 0', /--wire_client/],
       ['0 < gre: . 1:1(0) win 1', /gre encapsulation/],
-      ['--ip_version=ipv4-mapped-ipv6\n0 close(3) = 0', /IPv4-mapped/],
     ] as const) {
       const verdict = await verdictOf([line]);
       assert.equal(verdict.result, 'skip', line);
