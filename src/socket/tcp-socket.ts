@@ -359,6 +359,8 @@ export class TcpSocket extends Socket {
     if (endpoint === null) return -ENOTCONN;
     if (endpoint.connecting) return this.disconnect();
     if (!endpoint.connected) return -ENOTCONN;
+    // A connect that nobody has asked about is over with that (Linux).
+    if (this.phase === 'connecting') this.phase = 'connected';
     endpoint.shutdown(read, write);
     // Whoever waits to read or to write has waited enough.
     this.ready((read ? POLLIN | POLLRDHUP : 0) | (write ? POLLOUT : 0));

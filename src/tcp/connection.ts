@@ -274,6 +274,8 @@ export class TcpConnection extends Tcb {
     }
     if (this.receiveQueue.readable > 0) {
       this.context.host.mib.TcpExt.TCPAbortOnClose++;
+      // The peer is told that something was lost even when both have closed (Linux).
+      if (!needsReset(this.state)) sendReset(this);
       this.abort();
       return;
     }

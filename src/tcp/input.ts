@@ -12,7 +12,7 @@
 import { ECONNREFUSED, ECONNRESET, EPIPE } from '../base/errno.ts';
 import { type Seq, seqDiff, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
-import { ACK, FIN, RST, SYN, URG } from '../wire/tcp.ts';
+import { ACK, FIN, PSH, RST, SYN, TCP_HEADER_LENGTH, URG } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { acceptableAck, acknowledgesNew, challengeAck, headIs, mayAnswerInvalid, processAck } from './ack.ts';
 import { ackDueNow, beginSegmentSize, enterQuickAck } from './ack-policy.ts';
@@ -53,6 +53,10 @@ export function onSegment(tcb: Tcb, segment: Segment): void {
   if (!checkReset(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
   if (tcb.state === 'ESTABLISHED') measureReceiverRttByEcho(tcb, segment);
+  if (isPredicted(tcb, segment)) {
+    takePredicted(tcb, segment);
+    return;
+  }
   if (!checkAck(tcb, segment)) return;
   if (!checkAbandoned(tcb, segment)) return;
   if (tcb.urgent !== null || segment.has(URG)) noteUrgent(tcb, segment);
@@ -62,6 +66,32 @@ export function onSegment(tcb: Tcb, segment: Segment): void {
   if (isOver(tcb)) return;
   flush(tcb);
   checkSpace(tcb);
+  if (ackDueNow(tcb)) sendAck(tcb);
+}
+
+/**
+ * Van Jacobson's header prediction (as Linux): text that is next in sequence, and a header that says nothing new. What
+ * the user has held back is not sent because of it.
+ */
+function isPredicted(tcb: Tcb, segment: Segment): boolean {
+  return (
+    segment.dataLength > 0 &&
+    (segment.flags & ~PSH) === ACK &&
+    tcb.state === 'ESTABLISHED' &&
+    segment.seq === tcb.rcvNxt &&
+    segment.ack === tcb.sndUna &&
+    segment.window << tcb.sndWscale === tcb.sndWnd &&
+    segment.headerLength === TCP_HEADER_LENGTH + (tcb.timestamps ? TIMESTAMPS_LENGTH : 0) &&
+    !tcb.receiveQueue.hasGap &&
+    tcb.urgent === null &&
+    !tcb.isFastOpenChild
+  );
+}
+
+function takePredicted(tcb: Tcb, segment: Segment): void {
+  noteTimestamp(tcb, segment);
+  tcb.sndWl1 = segment.seq;
+  if (receiveText(tcb, segment)) takeFin(tcb);
   if (ackDueNow(tcb)) sendAck(tcb);
 }
 
