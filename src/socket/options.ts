@@ -128,6 +128,7 @@ function flag(
     | 'dontFrag'
     | 'recvTtl'
     | 'recvTos'
+    | 'recvErr'
     | 'pktInfo'
     | 'freeBind'
     | 'timestamp',
@@ -261,11 +262,7 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   ],
 ]);
 
-const RECVERR: Option<Socket> = int(
-  socket => socket.options.recvErr,
-  // A stream has no error queue here.
-  (socket, value) => (socket instanceof TcpSocket ? -ENOPROTOOPT : changed(socket, { recvErr: value !== 0 })),
-);
+const RECVERR: Option<Socket> = flag('recvErr');
 
 /** The two ECN bits of a stream belong to TCP. */
 function setTos(socket: Socket, value: number): number {

@@ -269,6 +269,7 @@ export class TcpSocket extends Socket {
     if (endpoint.writeShut || !(endpoint.connected || endpoint.connecting)) {
       return -(endpoint.takeError() || EPIPE);
     }
+    if (endpoint.connection.error !== 0) return -endpoint.takeError();
     if (end === start) return 0;
     const zeroCopy = this.isZeroCopy(flags);
     if (zeroCopy && !endpoint.mayZeroCopy) return -ENOBUFS;
@@ -446,12 +447,12 @@ export class TcpSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const { keepAlive, oobInline } = this.options;
+    const { keepAlive, oobInline, recvErr } = this.options;
     const dontFragment = discoversMtu(mtuDiscoverOf(this));
     const { settings } = this;
     const same = settings.dontFragment === dontFragment && settings.keepAlive === keepAlive;
-    if (!same || settings.oobInline !== oobInline)
-      this.settings = { ...settings, dontFragment, keepAlive, oobInline };
+    if (!same || settings.oobInline !== oobInline || settings.recvErr !== recvErr)
+      this.settings = { ...settings, dontFragment, keepAlive, oobInline, recvErr };
   }
 
   protected override release(): void {

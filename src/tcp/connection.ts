@@ -150,7 +150,12 @@ export class TcpConnection extends Tcb {
   icmpError(errno: number, inUse = false): void {
     if (errno === EMSGSIZE) return;
     if (inUse || (this.state !== 'SYN_SENT' && this.state !== 'SYN_RCVD')) {
-      this.softError = errno;
+      if (this.settings.recvErr) {
+        this.error = errno;
+        this.output.ready(POLLERR);
+      } else {
+        this.softError = errno;
+      }
       return;
     }
     endConnection(this, 'error', errno);

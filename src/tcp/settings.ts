@@ -36,6 +36,8 @@ export interface TcpSettings {
   readonly fastOpenKey: Uint8Array | null;
   /** SO_OOBINLINE: the urgent byte is read with the stream. */
   readonly oobInline: boolean;
+  /** IP_RECVERR: what ICMP says of a connection that stands is told at once. */
+  readonly recvErr: boolean;
   /** TCP_WINDOW_CLAMP; 0 is none. */
   readonly windowClamp: number;
   /** TCP_NOTSENT_LOWAT in bytes; 0 leaves it to the sysctl. */
@@ -86,6 +88,7 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     fastOpenNoCookie: false,
     fastOpenKey: null,
     oobInline: false,
+    recvErr: false,
     windowClamp: 0,
     notSentLowat: 0,
     congestion: sysctl.tcp_congestion_control,
