@@ -128,9 +128,9 @@ export class TcpConnection extends Tcb {
     this.gsoMaxSize = gsoMaxSize;
     const fromMtu = mtu - this.ipHeaderLength - TCP_HEADER_LENGTH;
     const { maxSeg } = this.settings;
-    const limits = [maxSeg, advmss].filter(limit => limit > 0);
+    const limit = Math.min(maxSeg || fromMtu, advmss || fromMtu, fromMtu);
     const options = this.timestamps && isSynchronized(this.state) ? TIMESTAMPS_LENGTH : 0;
-    this.advMss = Math.min(fromMtu, ...limits) - options;
+    this.advMss = limit - options;
     this.mssStale = true;
     limitMtuSearch(this);
   }

@@ -27,6 +27,7 @@ export function sackLength(tcb: Tcb): number {
 
 /** Puts the blocks into the options: what came twice, then what waits behind gaps, the newest first. */
 export function putSack(tcb: Tcb, { options, dataLength }: OutSegment): void {
+  if (tcb.dsackStart === tcb.dsackEnd && !tcb.receiveQueue.hasGap) return;
   const max = blocksMax(tcb, dataLength > 0 ? MSS_MIN : 0);
   if (max <= 0) return;
   if (tcb.dsackStart !== tcb.dsackEnd) options.addSack(tcb.dsackStart, tcb.dsackEnd);
