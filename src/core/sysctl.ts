@@ -214,6 +214,14 @@ export interface Sysctl {
   tcp_pacing_ca_ratio: number;
   /** The window's right edge may move back when the receive buffer fills up, which RFC 9293 discourages. */
   tcp_shrink_window: boolean;
+  /**
+   * ACKs for what arrives behind a gap are put together, so many at most (0: none are), after the first three: for at
+   * most so many nanoseconds, and a twentieth of the round trip.
+   */
+  tcp_comp_sack_nr: number;
+  tcp_comp_sack_delay_ns: number;
+  /** Time-outs of a connection with fewer than four segments in flight come at an even pace for a while. */
+  tcp_thin_linear_timeouts: boolean;
   /** The smallest retransmission time-out, in microseconds, and the largest, in milliseconds. */
   tcp_rto_min_us: number;
   tcp_rto_max_ms: number;
@@ -361,6 +369,9 @@ export const DEFAULT_SYSCTL: Sysctl = {
   tcp_pacing_ss_ratio: 200,
   tcp_pacing_ca_ratio: 120,
   tcp_shrink_window: false,
+  tcp_comp_sack_nr: 44,
+  tcp_comp_sack_delay_ns: 1_000_000,
+  tcp_thin_linear_timeouts: false,
   tcp_rto_min_us: 200_000,
   tcp_rto_max_ms: 120000,
   tcp_min_rtt_wlen: 300,

@@ -107,7 +107,7 @@ export class SendCall extends BlockingCall {
   }
 }
 
-/** recv(2) and its relatives: at least one byte (MSG_WAITALL: all), or 0 at the end of a stream. */
+/** recv(2) and its relatives: at least one byte (SO_RCVLOWAT: more, MSG_WAITALL: all), or 0 at the end of a stream. */
 export class ReceiveCall extends BlockingCall {
   private readonly socket: Socket;
   private readonly into: Uint8Array;
@@ -129,7 +129,7 @@ export class ReceiveCall extends BlockingCall {
       if (this.got > 0 && finishedReading(socket)) return this.got;
       const result = socket.receive(into, this.got, into.length, this.flags, this.from);
       if (result > 0) this.got += result;
-      if (result >= 0 && (!this.wantsAll || result === 0 || this.got === into.length)) return this.got;
+      if (result === 0 || (result > 0 && this.got >= this.least)) return this.got;
       if (result < 0 && result !== -EAGAIN) return this.interrupted(result);
       if (!mayWait(socket, this.flags)) return this.interrupted(TIMED_OUT);
       // The end may have come with the bytes: look again before waiting for more.
@@ -137,8 +137,11 @@ export class ReceiveCall extends BlockingCall {
     }
   }
 
-  private get wantsAll(): boolean {
-    return (this.flags & (MSG_WAITALL | MSG_PEEK)) === MSG_WAITALL && this.socket.type === SOCK_STREAM;
+  /** So many bytes end the waiting: all that were asked for (MSG_WAITALL), or SO_RCVLOWAT. */
+  private get least(): number {
+    if (this.socket.type !== SOCK_STREAM || (this.flags & MSG_PEEK) !== 0) return 1;
+    const { length } = this.into;
+    return (this.flags & MSG_WAITALL) !== 0 ? length : Math.min(this.socket.options.rcvLowat, length);
   }
 
   protected override interrupted(reason: number): number {

@@ -46,6 +46,7 @@ export const SO_KEEPALIVE = 9;
 export const SO_OOBINLINE = 10;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
+export const SO_RCVLOWAT = 18;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDTIMEO = 21;
 export const SO_TIMESTAMP = 29;
@@ -73,6 +74,7 @@ export const TCP_WINDOW_CLAMP = 10;
 export const TCP_INFO = 11;
 export const TCP_QUICKACK = 12;
 export const TCP_CONGESTION = 13;
+export const TCP_THIN_LINEAR_TIMEOUTS = 16;
 export const TCP_USER_TIMEOUT = 18;
 export const TCP_FASTOPEN = 23;
 export const TCP_NOTSENT_LOWAT = 25;
@@ -82,6 +84,9 @@ export const TCP_FASTOPEN_KEY = 33;
 export const TCP_FASTOPEN_NO_COOKIE = 34;
 export const TCP_INQ = 36;
 export const TCP_CM_INQ = TCP_INQ;
+export const TCP_RTO_MAX_MS = 44;
+export const TCP_RTO_MIN_US = 45;
+export const TCP_DELACK_MAX_US = 46;
 
 // ip(7)
 export const IP_TOS = 1;

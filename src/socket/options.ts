@@ -11,6 +11,7 @@ import { MULTICAST_IP_OPTIONS, MULTICAST_IPV6_OPTIONS } from './multicast-option
 import { checkTimestamping } from './notices.ts';
 import type { Linger, Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
+import { TIMER_OPTIONS } from './timer-options.ts';
 
 /** struct ip_mreqn: a group, and the interface on which to be in it: its index, or one of its addresses. */
 export interface IpMembership {
@@ -151,6 +152,14 @@ function buffer(which: 'sndBuf' | 'rcvBuf', force: boolean): (socket: Socket, va
   };
 }
 
+/** At most half of the receive buffer, or of what that may grow to; negative: as much as possible. */
+function lowat(socket: Socket, value: number): number {
+  const wanted = value < 0 ? INT_MAX : Math.max(value, 1);
+  if (!(socket instanceof TcpSocket)) return wanted;
+  const { rcvBuf, rcvBufLocked } = socket.settings;
+  return Math.min(wanted, (rcvBufLocked ? rcvBuf : socket.context.host.sysctl.tcp_rmem[2]) >> 1);
+}
+
 function timeout(which: 'rcvTimeoutUs' | 'sndTimeoutUs'): Option<Socket> {
   return {
     get: socket => {
@@ -244,6 +253,13 @@ const SOCKET_OPTIONS: ReadonlyMap<number, Option<Socket>> = new Map<number, Opti
   [C.SO_RCVBUF, { ...int(socket => socket.bufferSize('rcvBuf')), set: buffer('rcvBuf', false) }],
   [C.SO_SNDBUFFORCE, { set: buffer('sndBuf', true) }],
   [C.SO_RCVBUFFORCE, { set: buffer('rcvBuf', true) }],
+  [
+    C.SO_RCVLOWAT,
+    int(
+      socket => socket.options.rcvLowat,
+      (socket, value) => changed(socket, { rcvLowat: lowat(socket, value) }),
+    ),
+  ],
   [C.SO_RCVTIMEO, timeout('rcvTimeoutUs')],
   [C.SO_MAX_PACING_RATE, MAX_PACING_RATE],
   [C.SO_SNDTIMEO, timeout('sndTimeoutUs')],
@@ -429,13 +445,6 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
     },
   ],
   [
-    C.TCP_DEFER_ACCEPT,
-    {
-      get: socket => Math.round(socket.settings.deferAcceptUs / 1e6),
-      set: (socket, value) => tcpChange(socket, { deferAcceptUs: deferSeconds(value) * 1e6 }),
-    },
-  ],
-  [
     C.TCP_WINDOW_CLAMP,
     {
       get: socket => socket.settings.windowClamp,
@@ -446,6 +455,7 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
     },
   ],
   ...FAST_OPEN_OPTIONS,
+  ...TIMER_OPTIONS,
   [
     C.TCP_QUICKACK,
     {
@@ -477,10 +487,3 @@ const TCP_OPTIONS: ReadonlyMap<number, Option<TcpSocket>> = new Map<number, Opti
   // Empty for a congestion control that has nothing to tell, as in Linux.
   [C.TCP_CC_INFO, { get: socket => socket.endpoint?.modelInfo() ?? {} }],
 ]);
-
-/** Linux keeps TCP_DEFER_ACCEPT as SYN-ACK retransmissions: the seconds after which one of them falls. */
-function deferSeconds(wanted: number): number {
-  let seconds = wanted > 0 ? 1 : 0;
-  for (let step = 2; seconds < wanted && seconds < 32768; step = Math.min(step * 2, 120)) seconds += step;
-  return seconds;
-}

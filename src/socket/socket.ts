@@ -38,6 +38,8 @@ export interface SocketOptions {
   /** SO_RCVTIMEO and SO_SNDTIMEO in microseconds; Infinity for none. */
   readonly rcvTimeoutUs: number;
   readonly sndTimeoutUs: number;
+  /** SO_RCVLOWAT in bytes; without effect on a datagram socket. */
+  readonly rcvLowat: number;
   /** IP_MTU_DISCOVER as it was set. */
   readonly mtuDiscover: number;
   /** IP_TOS and IP_MTU_DISCOVER of an IPv6 stream, for an IPv4 peer. */
@@ -76,6 +78,7 @@ export const DEFAULT_SOCKET_OPTIONS: SocketOptions = {
   linger: { l_onoff: 0, l_linger: 0 },
   rcvTimeoutUs: Number.POSITIVE_INFINITY,
   sndTimeoutUs: Number.POSITIVE_INFINITY,
+  rcvLowat: 1,
   mtuDiscover: 1,
   mappedTos: 0,
   mappedMtuDiscover: 1,

@@ -447,12 +447,13 @@ export class TcpSocket extends Socket {
   }
 
   override optionsChanged(): void {
-    const { keepAlive, oobInline, recvErr } = this.options;
-    const dontFragment = discoversMtu(mtuDiscoverOf(this));
     const { settings } = this;
+    const { keepAlive, oobInline, recvErr, rcvLowat } = this.options;
+    const dontFragment = discoversMtu(mtuDiscoverOf(this));
     const same = settings.dontFragment === dontFragment && settings.keepAlive === keepAlive;
-    if (!same || settings.oobInline !== oobInline || settings.recvErr !== recvErr)
-      this.settings = { ...settings, dontFragment, keepAlive, oobInline, recvErr };
+    const sameReading = settings.oobInline === oobInline && settings.rcvLowat === rcvLowat;
+    if (!same || !sameReading || settings.recvErr !== recvErr)
+      this.settings = { ...settings, dontFragment, keepAlive, oobInline, recvErr, rcvLowat };
   }
 
   protected override release(): void {

@@ -7,15 +7,21 @@ import { seqDiff } from '../base/seq.ts';
 import { FIN, PSH, SYN, TCP_HEADER_LENGTH, URG } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 import { noteScalingRatio } from './receive-space.ts';
+import { rtoMinUs } from './rtt.ts';
 import type { Segment } from './segment.ts';
+import { DELAYED_ACK_MAX_US } from './settings.ts';
 import { MSS_DEFAULT, MSS_LEAST, type Tcb } from './tcb.ts';
-import { setTimer, stopTimer, TIMER_DELAYED_ACK } from './timers.ts';
+import { isTimerSet, setTimer, stopTimer, TIMER_COMPRESSED_ACK, TIMER_DELAYED_ACK } from './timers.ts';
 import { selectWindow } from './window.ts';
 
-/** The shortest and the longest delay (Linux's TCP_DELACK_MIN and _MAX), in microseconds. */
+/** The shortest delay (Linux's TCP_DELACK_MIN), in microseconds. */
 export const DELAYED_ACK_MIN_US = 40_000;
-export const DELAYED_ACK_MAX_US = 200_000;
 const DELAYED_ACK_IDLE_MAX_US = 500_000;
+/** Linux's tick. */
+const TICK_US = 1000;
+/** Duplicate ACKs that begin a fast retransmit, and the share of the round trip for which later ones may wait. */
+const FAST_RETRANSMIT_DUPLICATES = 3;
+const COMPRESSION_SHARE = 1 / 20;
 /** ACKs that are sent at once at the start of a connection or after a pause (TCP_MAX_QUICKACKS). */
 const QUICK_ACKS_MAX = 16;
 
@@ -97,13 +103,47 @@ export function ackDueNow(tcb: Tcb): boolean {
   const unacknowledged = seqDiff(tcb.rcvNxt, tcb.rcvWup);
   // Two full segments; when the user is slow to read, the reading sends it (connection.ts).
   const fullSegments =
-    unacknowledged > tcb.rcvMss && (tcb.receiveQueue.readable === 0 || selectWindow(tcb) >= tcb.rcvWnd);
-  if (tcb.ackNow || fullSegments || tcb.receiveQueue.hasGap || inQuickAck(tcb)) return true;
+    unacknowledged > tcb.rcvMss &&
+    (tcb.receiveQueue.readable < tcb.settings.rcvLowat || selectWindow(tcb) >= tcb.rcvWnd);
+  if (tcb.ackNow || fullSegments || inQuickAck(tcb)) return true;
+  if (tcb.receiveQueue.hasGap) return !compress(tcb);
   if (tcb.times[TIMER_DELAYED_ACK] === Number.POSITIVE_INFINITY) {
     setTimer(tcb, TIMER_DELAYED_ACK, tcb.nowUs + ackDelay(tcb));
     return false;
   }
   return restartDelay(tcb);
+}
+
+/**
+ * What arrived behind a gap has to be acknowledged: at once as often as a sender needs for its fast retransmit, then
+ * together with what follows in a moment. False when it is to be acknowledged now.
+ */
+function compress(tcb: Tcb): boolean {
+  const { tcp_comp_sack_nr, tcp_comp_sack_delay_ns } = tcb.context.host.sysctl;
+  if (!tcb.sack || tcb.compressedAcks >= tcp_comp_sack_nr) return false;
+  if (tcb.dupAckSeq !== tcb.rcvNxt) {
+    tcb.dupAckSeq = tcb.rcvNxt;
+    tcb.dupAcks = 0;
+  }
+  if (tcb.dupAcks < FAST_RETRANSMIT_DUPLICATES) {
+    tcb.dupAcks++;
+    return false;
+  }
+  tcb.compressedAcks++;
+  if (isTimerSet(tcb, TIMER_COMPRESSED_ACK)) return true;
+  const rttUs = tcb.srttUs > 0 ? Math.min(tcb.srttUs, tcb.rcvRttUs) : tcb.rcvRttUs;
+  const delayUs = Math.min(tcp_comp_sack_delay_ns / 1000, rttUs * COMPRESSION_SHARE);
+  setTimer(tcb, TIMER_COMPRESSED_ACK, tcb.nowUs + Math.floor(delayUs));
+  return true;
+}
+
+/** An ACK goes out in place of those that were put off; `owed`: for their sake alone. True when there were any. */
+export function endCompression(tcb: Tcb, owed: boolean): boolean {
+  if (tcb.compressedAcks === 0) return false;
+  tcb.context.host.mib.TcpExt.TCPAckCompressed += tcb.compressedAcks - (owed ? 1 : 0);
+  tcb.compressedAcks = 0;
+  stopTimer(tcb, TIMER_COMPRESSED_ACK);
+  return true;
 }
 
 function inQuickAck(tcb: Tcb): boolean {
@@ -121,14 +161,17 @@ function restartDelay(tcb: Tcb): boolean {
 
 /** 0 while no data has come: then it is a FIN that waits. */
 function ackDelay(tcb: Tcb): number {
-  if (tcb.atoUs <= DELAYED_ACK_MIN_US) return tcb.atoUs;
+  // Before the peer's time-out, which is taken to be no shorter than ours.
+  const longest = Math.min(tcb.settings.delAckMaxUs, Math.max(rtoMinUs(tcb), 2 * TICK_US) - TICK_US);
+  if (tcb.atoUs <= DELAYED_ACK_MIN_US) return Math.min(tcb.atoUs, longest);
   let max = tcb.pingPong || tcb.ackPushed > 0 ? DELAYED_ACK_MAX_US : DELAYED_ACK_IDLE_MAX_US;
   if (tcb.srttUs > 0) max = Math.min(max, Math.max(tcb.srttUs, DELAYED_ACK_MIN_US));
-  return Math.min(tcb.atoUs, max, DELAYED_ACK_MAX_US);
+  return Math.min(tcb.atoUs, max, longest);
 }
 
 /** An ACK went out, with data or without: nothing is owed any more (tcp_event_ack_sent). */
 export function ackWasSent(tcb: Tcb): void {
+  endCompression(tcb, false);
   if (tcb.ackPending && tcb.quickAcks > 0) {
     tcb.quickAcks--;
     if (tcb.quickAcks === 0) tcb.atoUs = DELAYED_ACK_MIN_US;

@@ -16,7 +16,7 @@ import { limitMtuSearch } from './mtu-probe.ts';
 import { sendSyn } from './open.ts';
 import { flush, pushPending } from './output.ts';
 import { limitPacingRate, startCongestionControl } from './pacing.ts';
-import { clampWindow, tuneReceiveBuffer } from './receive-space.ts';
+import { clampWindow, isReadable, makeRoomForLowat, tuneReceiveBuffer } from './receive-space.ts';
 import { markLostWithoutCongestion } from './recovery.ts';
 import type { Segment } from './segment.ts';
 import { checkSpace, hasRoom, isWritable } from './send-space.ts';
@@ -319,7 +319,7 @@ export class TcpConnection extends Tcb {
     if (this.finReceived || this.readShut || over) mask |= POLLIN | POLLRDHUP;
     if (this.state === 'SYN_SENT' && this.fastOpen?.deferred === true) mask |= POLLOUT;
     if (this.state === 'SYN_SENT' || (this.state === 'SYN_RCVD' && !this.isFastOpenChild)) return mask;
-    if (this.receiveQueue.readable > (isAtHole(this) ? 1 : 0)) mask |= POLLIN;
+    if (isReadable(this, this.settings.rcvLowat + (isAtHole(this) ? 1 : 0))) mask |= POLLIN;
     if (hasUrgent(this)) mask |= POLLPRI;
     if (this.finQueued || over || isWritable(this)) mask |= POLLOUT;
     else this.writeBlocked = true;
@@ -349,6 +349,10 @@ export class TcpConnection extends Tcb {
     if (settings.congestion !== before.congestion) {
       this.congestion = createCongestionControl(settings.congestion) ?? this.congestion;
       startCongestionControl(this);
+    }
+    if (settings.rcvLowat !== before.rcvLowat) {
+      makeRoomForLowat(this);
+      this.output.ready(POLLIN);
     }
     if (settings.maxSeg !== before.maxSeg) updateMss(this);
     if (settings.maxPacingRate !== before.maxPacingRate) limitPacingRate(this);

@@ -1,15 +1,15 @@
 import { seqDiff } from '../base/seq.ts';
-import { DELAYED_ACK_MAX_US } from './ack-policy.ts';
 import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoUs } from './chrono.ts';
 import { TcpConnection } from './connection.ts';
 import type { TcpContext } from './context.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
 import { pacingRate } from './pacing.ts';
 import { deliveryRate } from './rate-sample.ts';
-import type { TcpSettings } from './settings.ts';
+import { DELAYED_ACK_MAX_US, type TcpSettings } from './settings.ts';
 import { linuxState } from './state.ts';
 import type { Tcb, TcpOutput } from './tcb.ts';
 import {
+  TIMER_COMPRESSED_ACK,
   TIMER_DELAYED_ACK,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
@@ -235,6 +235,7 @@ const TIMERS_SHOWN = [
   [TIMER_REORDER, 'on'],
   [TIMER_PERSIST, 'persist'],
   [TIMER_DELAYED_ACK, 'unknown'],
+  [TIMER_COMPRESSED_ACK, 'unknown'],
   [TIMER_FIN_WAIT_2, 'unknown'],
   [TIMER_KEEPALIVE, 'keepalive'],
 ] as const;

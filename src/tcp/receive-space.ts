@@ -36,6 +36,24 @@ export function clampWindow(tcb: Tcb, bytes: number): void {
   tcb.windowClamp = clamp;
 }
 
+/**
+ * Whether a reader is told: `least` bytes wait (SO_RCVLOWAT), or fewer and the window has no room for more (Linux's
+ * tcp_epollin_ready).
+ */
+export function isReadable(tcb: Tcb, least: number = tcb.settings.rcvLowat): boolean {
+  const { readable } = tcb.receiveQueue;
+  return readable > 0 && (readable >= least || tcb.rcvWndLeft <= tcb.rcvMss);
+}
+
+/** SO_RCVLOWAT was set: so much must have room in the buffer (Linux's tcp_set_rcvlowat). */
+export function makeRoomForLowat(tcb: Tcb): void {
+  const { rcvLowat, rcvBufLocked } = tcb.settings;
+  const space = spaceOf(tcb, rcvLowat);
+  if (rcvBufLocked || space <= tcb.rcvBuf) return;
+  tcb.rcvBuf = space;
+  if (tcb.windowClamp > 0) tcb.windowClamp = Math.max(tcb.windowClamp, rcvLowat);
+}
+
 /** A segment of a new size shows how well the peer's fill their buffers (tcp_measure_rcv_mss). */
 export function noteScalingRatio(tcb: Tcb, length: number, cost: number): void {
   const ratio = Math.max(Math.min(Math.floor((length * 256) / cost), 255), 1);

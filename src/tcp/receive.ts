@@ -5,12 +5,23 @@
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../base/seq.ts';
 import { POLLIN, POLLRDHUP } from '../core/readiness.ts';
 import { FIN } from '../wire/tcp.ts';
-import { enterQuickAck, learnSegmentSize, noteDataReceived } from './ack-policy.ts';
+import { endCompression, enterQuickAck, learnSegmentSize, noteDataReceived } from './ack-policy.ts';
 import { noteEcnOfData } from './ecn.ts';
+import { sendAck } from './emit.ts';
 import { truesize } from './receive-memory.ts';
-import { GROW_FROM, growReceiveBuffer, growWindow, hasRoomFor, measureReceiverRtt } from './receive-space.ts';
+import {
+  GROW_FROM,
+  growReceiveBuffer,
+  growWindow,
+  hasRoomFor,
+  isReadable,
+  measureReceiverRtt,
+} from './receive-space.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
+
+/** SACK blocks that an ACK holds in any case, whatever other options are in it. */
+const SACK_BLOCKS_EXPECTED = 2;
 
 /** Takes the segment's text into the receive queue; RCV.NXT moves over what is in order. True when its FIN is next. */
 export function receiveText(tcb: Tcb, segment: Segment): boolean {
@@ -91,7 +102,7 @@ function receiveInOrder(tcb: Tcb, segment: Segment): boolean {
     dataArrived(tcb, segment, cost);
   }
   if (receiveQueue.hasGap) joinWaiting(tcb, before);
-  if (dataLength > 0) tcb.output.ready(POLLIN);
+  if (dataLength > 0 && isReadable(tcb)) tcb.output.ready(POLLIN);
   return isFinNext(tcb);
 }
 
@@ -144,6 +155,7 @@ function receiveOutOfOrder(tcb: Tcb, segment: Segment): void {
     tcb.output.ready(POLLIN);
     return;
   }
+  sendCompressed(tcb, segment);
   const cost = costOf(tcb, segment);
   learnSegmentSize(tcb, segment, cost);
   tcb.ackPending = true;
@@ -175,6 +187,16 @@ function receiveOutOfOrder(tcb: Tcb, segment: Segment): void {
     if (tcb.sack) growWindow(tcb, segment.dataLength, cost, cost);
   }
   if (!tcb.awaitsAccept && !tcb.orphan) growReceiveBuffer(tcb, tcb.rcvSpace);
+}
+
+/** What was put off says less once more ranges were added than the peer can be told of in any case. */
+function sendCompressed(tcb: Tcb, { seq, length }: Segment): void {
+  if (tcb.compressedAcks === 0) return;
+  const end = (seq + length) | 0;
+  const { sackRanges } = tcb.receiveQueue;
+  const joins = sackRanges.findIndex(range => seqLe(range.start, end) && seqGe(range.end, seq));
+  const before = joins < 0 ? sackRanges.length : joins;
+  if (before >= SACK_BLOCKS_EXPECTED && endCompression(tcb, true)) sendAck(tcb);
 }
 
 /** What the receive queue saw twice is for the next SACK. */

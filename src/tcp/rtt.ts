@@ -56,14 +56,14 @@ export function probeWaitUs(tcb: Tcb): number {
   return Math.min(Math.max(tcb.rtoUs, rtoMinUs(tcb)) * 2 ** doublings, rtoMaxUs(tcb));
 }
 
-/** tcp_rto_min in microseconds. */
+/** TCP_RTO_MIN_US or tcp_rto_min in microseconds. */
 export function rtoMinUs(tcb: Tcb): number {
-  return tcb.context.host.sysctl.tcp_rto_min_us;
+  return tcb.settings.rtoMinUs || tcb.context.host.sysctl.tcp_rto_min_us;
 }
 
-/** tcp_rto_max in microseconds. */
+/** TCP_RTO_MAX_MS or tcp_rto_max, in microseconds. */
 export function rtoMaxUs(tcb: Tcb): number {
-  return tcb.context.host.sysctl.tcp_rto_max_ms * 1000;
+  return (tcb.settings.rtoMaxMs || tcb.context.host.sysctl.tcp_rto_max_ms) * 1000;
 }
 
 /** Linux's tcp_rtt_estimator, in its units: eighths of the round trip, quarters of its deviation (RFC 6298's K = 4). */

@@ -1,5 +1,8 @@
 import type { Sysctl } from '../core/sysctl.ts';
 
+/** The longest delay of an ACK (Linux's TCP_DELACK_MAX), in microseconds. */
+export const DELAYED_ACK_MAX_US = 200_000;
+
 /**
  * What setsockopt can turn on a TCP socket. Shared by all connections that never called setsockopt: to change one,
  * replace the object by a copy (`connection.settings = { ...connection.settings, noDelay: true }`).
@@ -18,6 +21,13 @@ export interface TcpSettings {
   readonly synCount: number;
   /** TCP_USER_TIMEOUT; 0 leaves it to tcp_retries2. */
   readonly userTimeoutUs: number;
+  /** TCP_RTO_MIN_US and TCP_RTO_MAX_MS; 0 leaves them to the sysctls. */
+  readonly rtoMinUs: number;
+  readonly rtoMaxMs: number;
+  /** TCP_DELACK_MAX_US: how long an ACK may wait. */
+  readonly delAckMaxUs: number;
+  /** TCP_THIN_LINEAR_TIMEOUTS: time-outs of a connection with little in flight come at an even pace for a while. */
+  readonly thinLinearTimeouts: boolean;
   /** TCP_MAXSEG; 0 leaves it to the MTU. */
   readonly maxSeg: number;
   /** SO_MAX_PACING_RATE in bytes a second; Infinity leaves it to TCP. */
@@ -49,6 +59,8 @@ export interface TcpSettings {
   readonly rcvBuf: number;
   readonly sndBufLocked: boolean;
   readonly rcvBufLocked: boolean;
+  /** SO_RCVLOWAT: bytes that must wait before a reader is told. */
+  readonly rcvLowat: number;
   /** IP_TTL, IP_TOS, and whether IP_MTU_DISCOVER sets DF. */
   readonly ttl: number;
   readonly tos: number;
@@ -79,6 +91,10 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     keepCount: sysctl.tcp_keepalive_probes,
     synCount: sysctl.tcp_syn_retries,
     userTimeoutUs: 0,
+    rtoMinUs: 0,
+    rtoMaxMs: 0,
+    delAckMaxUs: DELAYED_ACK_MAX_US,
+    thinLinearTimeouts: false,
     maxSeg: 0,
     maxPacingRate: Number.POSITIVE_INFINITY,
     linger2Us: sysctl.tcp_fin_timeout * 1e6,
@@ -96,6 +112,7 @@ export function defaultTcpSettings(sysctl: Sysctl): TcpSettings {
     rcvBuf: sysctl.tcp_rmem[1],
     sndBufLocked: false,
     rcvBufLocked: false,
+    rcvLowat: 1,
     ttl: sysctl.ip_default_ttl,
     tos: 0,
     mark: 0,

@@ -265,6 +265,13 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   pingPong = false;
   ackPending = false;
   ackNow = false;
+  /**
+   * ACKs for what waits behind a gap (ack-policy.ts): how many are put off, how many were sent at once with RCV.NXT at
+   * `dupAckSeq`.
+   */
+  compressedAcks = 0;
+  dupAcks = 0;
+  dupAckSeq: Seq = 0;
   /** Small segments that came since the last ACK, at most 2 are counted: when all is read they are acknowledged. */
   ackPushed = 0;
   /** Made by a listener, and no user has accepted it yet. */

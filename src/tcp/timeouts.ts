@@ -6,9 +6,10 @@
 import { ETIMEDOUT } from '../base/errno.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { headIs } from './ack.ts';
-import { ackDueNow, delayedAckExpired } from './ack-policy.ts';
+import { ackDueNow, delayedAckExpired, endCompression } from './ack-policy.ts';
 import { timeoutTotals, traceCwnd } from './ca-state.ts';
 import { endConnection } from './change-state.ts';
+import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { sendAck, sendProbe, sendReset } from './emit.ts';
 import { noteTimeout } from './fast-open-blackhole.ts';
 import { synAckTimeout } from './fast-open-passive.ts';
@@ -17,13 +18,14 @@ import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
 import { flush, hasWindow, sendIntoWindow } from './output.ts';
 import { enterLoss, onReorderTimeout } from './recovery.ts';
 import { NO_ROOM, retransmit } from './retransmit.ts';
-import { backOff, probeWaitUs, rtoMaxUs, rtoMinUs } from './rtt.ts';
+import { backOff, probeWaitUs, rtoMaxUs, rtoMinUs, setRto } from './rtt.ts';
 import { sendLossProbe } from './tail-probe.ts';
 import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import {
   isTimerSet,
   rearm,
   setTimer,
+  TIMER_COMPRESSED_ACK,
   TIMER_DELAYED_ACK,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
@@ -40,6 +42,10 @@ import { armAfterSend, restartRetransmit, resumeRetransmit } from './transmit-ti
 /** What finds no room in this host is tried again after so long (Linux's TCP_RESOURCE_PROBE_INTERVAL). */
 const NO_ROOM_WAIT_US = 500_000;
 
+/** Time-outs that come at an even pace with tcp_thin_linear_timeouts, and fewer segments than this are few. */
+const THIN_LINEAR_RETRIES = 6;
+const THIN_SEGMENTS = 4;
+
 /** What each timer does, by its number. */
 const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
   [TIMER_RETRANSMIT]: retransmitTimeout,
@@ -50,6 +56,9 @@ const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
   [TIMER_LOSS_PROBE]: sendLossProbe,
   [TIMER_REORDER]: reorderTimeout,
   [TIMER_PACING]: flush,
+  [TIMER_COMPRESSED_ACK]: tcb => {
+    if (endCompression(tcb, true)) sendAck(tcb);
+  },
 };
 
 /** Fires every timer of the connection that is due. */
@@ -64,6 +73,10 @@ function retransmitTimeout(tcb: Tcb): void {
   const { fastOpen } = tcb;
   const child = fastOpen?.synAckOut === true;
   if (tcb.flight.packetsOut === 0 && !child) return;
+  if (!child && isWindowTakenBack(tcb)) {
+    probeByRepetition(tcb);
+    return;
+  }
   tcb.context.host.mib.TcpExt.TCPTimeouts++;
   if (child) {
     if (!synAckTimeout(tcb, fastOpen)) giveUp(tcb);
@@ -84,11 +97,49 @@ function retransmitTimeout(tcb: Tcb): void {
     enterLoss(tcb);
   }
   tcb.retransmits++;
+  repeatHead(tcb);
+}
+
+/** The oldest segment goes out again, and the next time-out comes later. */
+function repeatHead(tcb: Tcb): void {
   // A SYN does not find the path congested: it is lost, and asks again soon.
-  if (tcb.state !== 'SYN_SENT' || tcb.retransmits > tcb.context.host.sysctl.tcp_syn_linear_timeouts)
+  const linear = tcb.state === 'SYN_SENT' ? tcb.context.host.sysctl.tcp_syn_linear_timeouts : -1;
+  if (isThin(tcb)) {
+    tcb.backoff = 0;
+    setRto(tcb);
+  } else if (tcb.retransmits > linear) {
     backOff(tcb);
+  }
   if (retransmit(tcb, 0, 1, 'rto') === NO_ROOM) setTimer(tcb, TIMER_RETRANSMIT, tcb.nowUs + NO_ROOM_WAIT_US);
   else restartRetransmit(tcb);
+}
+
+/**
+ * The peer has closed a window that we had used: our repetitions are probes (RFC 9293 section 3.8.6.1, MUST-36), for as
+ * long as it answers (Linux's tcp_rtx_probe0_timed_out).
+ */
+function probeByRepetition(tcb: Tcb): void {
+  const { userTimeoutUs } = tcb.settings;
+  const limitUs = Math.min(2 * rtoMaxUs(tcb), userTimeoutUs || Number.POSITIVE_INFINITY);
+  const sinceUs = tcb.nowUs - (tcb.retransmitStampUs || (tcb.flight.head?.sentUs ?? tcb.nowUs));
+  const silentUs = tcb.nowUs - tcb.lastAckReceivedUs;
+  if ((userTimeoutUs > 0 && sinceUs > userTimeoutUs) || (silentUs > limitUs && sinceUs > limitUs)) {
+    giveUp(tcb);
+    return;
+  }
+  enterLoss(tcb);
+  repeatHead(tcb);
+}
+
+function isWindowTakenBack({ sndWnd, orphan, state }: Tcb): boolean {
+  return sndWnd === 0 && !orphan && state !== 'SYN_SENT' && state !== 'SYN_RCVD';
+}
+
+/** A connection with little in flight that is past its first slow start does not help anybody by its patience. */
+function isThin({ state, settings, context, flight, ssthresh, retransmits }: Tcb): boolean {
+  if (state !== 'ESTABLISHED' || retransmits > THIN_LINEAR_RETRIES) return false;
+  if (!settings.thinLinearTimeouts && !context.host.sysctl.tcp_thin_linear_timeouts) return false;
+  return flight.packetsOut < THIN_SEGMENTS && ssthresh < SSTHRESH_INFINITE;
 }
 
 /** Statistics: what the time-out put an end to. */
@@ -125,14 +176,8 @@ function isTooLong(tcb: Tcb): boolean {
   if (tcb.state === 'SYN_RCVD')
     return tcb.retransmits >= sysctl.tcp_synack_retries || isUserTimeout(tcb, userTimeoutUs);
   if (userTimeoutUs > 0) return isUserTimeout(tcb, userTimeoutUs);
-  if (isWindowTakenBack(tcb)) return false;
   const retries = tcb.orphan ? orphanRetries(tcb) : sysctl.tcp_retries2;
   return isUserTimeout(tcb, backoffSum(tcb, retries));
-}
-
-/** The peer has closed a window that we had used, and answers: our retransmissions are probes (RFC 9293 MUST-36). */
-function isWindowTakenBack(tcb: Tcb): boolean {
-  return tcb.sndWnd === 0 && !tcb.orphan && tcb.nowUs - tcb.lastAckReceivedUs <= rtoMaxUs(tcb);
 }
 
 function isUserTimeout(tcb: Tcb, limitUs: number): boolean {

@@ -23,6 +23,8 @@ export const TIMER_LOSS_PROBE = 5;
 export const TIMER_REORDER = 6;
 /** The time for the next segment has come (pacing.ts). */
 export const TIMER_PACING = 7;
+/** What waits behind a gap is acknowledged together (tcp_comp_sack_delay_ns). */
+export const TIMER_COMPRESSED_ACK = 8;
 
 /** Names for the trace and for ss, by number. */
 export const TIMER_NAMES = [
@@ -34,9 +36,10 @@ export const TIMER_NAMES = [
   'loss-probe',
   'reorder',
   'pacing',
+  'compressed-ack',
 ] as const;
 /** One of the TIMER_* numbers. */
-export type TimerKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+export type TimerKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 /** How many there are. */
 export const TIMER_COUNT = TIMER_NAMES.length;

@@ -162,5 +162,5 @@ export abstract class Times {
 }
 
 function newTimes(): number[] {
-  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }

@@ -99,7 +99,7 @@ for (const [name, family, header, address] of [
       const before = header + (await send(hole, ends, 20_000_000));
       assert.ok(before <= 4000, `${before}`);
       await hole.world.runFor(600e6);
-      const size = header + (await send(hole, ends, 20_000_000));
+      const size = header + (await send(hole, ends, 40_000_000));
       assert.ok(size <= 8000 && size > 8000 - 8, `${size}`);
       hole.world.close();
     });

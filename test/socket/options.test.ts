@@ -24,6 +24,17 @@ function setThenGet(
 type Case = [string, number, number, OptionValue, OptionValue];
 
 const TCP: Case[] = [
+  ['SO_RCVLOWAT up to half of the largest buffer', C.SOL_SOCKET, C.SO_RCVLOWAT, -1, 3145728],
+  ['TCP_RTO_MIN_US in ticks', C.SOL_TCP, C.TCP_RTO_MIN_US, 4001, 5000],
+  ['TCP_RTO_MIN_US below two ticks', C.SOL_TCP, C.TCP_RTO_MIN_US, 1000, 'EINVAL'],
+  ['TCP_RTO_MIN_US above 200 ms', C.SOL_TCP, C.TCP_RTO_MIN_US, 200_001, 'EINVAL'],
+  ['TCP_RTO_MAX_MS', C.SOL_TCP, C.TCP_RTO_MAX_MS, 1000, 1000],
+  ['TCP_RTO_MAX_MS below a second', C.SOL_TCP, C.TCP_RTO_MAX_MS, 999, 'EINVAL'],
+  ['TCP_RTO_MAX_MS above two minutes', C.SOL_TCP, C.TCP_RTO_MAX_MS, 120_001, 'EINVAL'],
+  ['TCP_DELACK_MAX_US', C.SOL_TCP, C.TCP_DELACK_MAX_US, 20_000, 20_000],
+  ['TCP_DELACK_MAX_US of 0', C.SOL_TCP, C.TCP_DELACK_MAX_US, 0, 'EINVAL'],
+  ['TCP_THIN_LINEAR_TIMEOUTS', C.SOL_TCP, C.TCP_THIN_LINEAR_TIMEOUTS, 1, 1],
+  ['TCP_THIN_LINEAR_TIMEOUTS is a flag', C.SOL_TCP, C.TCP_THIN_LINEAR_TIMEOUTS, 2, 'EINVAL'],
   ['TCP_NODELAY', C.SOL_TCP, C.TCP_NODELAY, 5, 1],
   ['TCP_NODELAY as a boolean', C.SOL_TCP, C.TCP_NODELAY, true, 1],
   ['TCP_CORK', C.SOL_TCP, C.TCP_CORK, 1, 1],
@@ -84,6 +95,8 @@ const BOTH: Case[] = [
   ['SO_RCVBUF down to one packet', C.SOL_SOCKET, C.SO_RCVBUF, 1, 2304],
   ['SO_SNDBUF down to two packets', C.SOL_SOCKET, C.SO_SNDBUF, 0, 4608],
   ['SO_SNDBUF up to wmem_max', C.SOL_SOCKET, C.SO_SNDBUF, 10e6, 8388608],
+  ['SO_RCVLOWAT', C.SOL_SOCKET, C.SO_RCVLOWAT, 300, 300],
+  ['SO_RCVLOWAT of 0 is 1', C.SOL_SOCKET, C.SO_RCVLOWAT, 0, 1],
   [
     'SO_RCVTIMEO',
     C.SOL_SOCKET,
