@@ -52,7 +52,11 @@ const PROC_STATES = [
 ];
 
 /** Where our defaults differ from Linux's, scripts begin with Linux's. */
-const LINUX: Partial<Sysctl> = { tcp_mtu_probing: 0 };
+const LINUX: Partial<Sysctl> = {
+  tcp_mtu_probing: 0,
+  tcp_tso_win_divisor: 3,
+  tcp_challenge_ack_limit: 2 ** 31 - 1,
+};
 
 /** The stack under test, on virtual time, with a script at the other end of its only link. Times count from 0. */
 export class Subject implements Machine {

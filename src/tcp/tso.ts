@@ -17,6 +17,8 @@ const PACING_SHARE = 1024;
 const RTT_STEPS_MAX = 32;
 /** Holding back is for writes that come one after the other, not longer apart than this, in microseconds. */
 const RECENT_US = 1000;
+/** An acknowledgement that is not due within this time (or half a round trip) is not waited for, in microseconds. */
+const FAR_US = 1000;
 /** Without tcp_tso_win_divisor: more segments than this are not held back. */
 const DEFER_SEGMENTS_MAX = 3;
 
@@ -67,8 +69,9 @@ export function deferral(
     return 'no';
   }
   const { head } = flight;
-  // The next acknowledgement is too far away: more than half a round trip.
-  if (head === undefined || 2 * (nowUs - head.sentUs) < tcb.srttUs) return 'no';
+  if (head === undefined) return 'no';
+  // The next acknowledgement is too far away.
+  if (head.sentUs + tcb.srttUs - nowUs > Math.min(tcb.srttUs >> 1, FAR_US)) return 'no';
   if (congestion < window) {
     if (congestion <= length) return 'cwnd';
   } else if (window <= length) {
