@@ -8,7 +8,7 @@ export interface Sysctl {
   somaxconn: number;
   /** Packets an interface queues on input. */
   netdev_max_backlog: number;
-  /** Packets an interface queues on output while its link is busy. Not a sysctl in Linux: txqueuelen. */
+  /** Packets an interface queues on output while its link is busy, 0 for none. Not a sysctl in Linux: txqueuelen. */
   ethertype_txqueuelen: number;
   /** 'fq' paces every TCP connection (pacing.ts); any other does not. */
   default_qdisc: string;
