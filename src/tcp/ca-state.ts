@@ -40,14 +40,14 @@ export function currentSsthresh(tcb: Tcb): number {
 
 /** What time-outs have cost, to be counted on. */
 export function timeoutTotals(tcb: Tcb): TimeoutTotals {
-  tcb.timeouts ??= { count: 0, recoveries: 0, repairUs: 0 };
+  tcb.timeouts ??= { count: 0, recoveries: 0, repairUs: 0, sinceUs: 0 };
   return tcb.timeouts;
 }
 
-function endRtoTime(tcb: Tcb): void {
-  if (tcb.rtoStampUs === 0) return;
-  timeoutTotals(tcb).repairUs += tcb.nowUs - tcb.rtoStampUs;
-  tcb.rtoStampUs = 0;
+function endRtoTime({ timeouts, nowUs }: Tcb): void {
+  if (timeouts === null || timeouts.sinceUs === 0) return;
+  timeouts.repairUs += nowUs - timeouts.sinceUs;
+  timeouts.sinceUs = 0;
 }
 
 /** Reports the congestion window to the trace. */

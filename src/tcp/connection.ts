@@ -47,7 +47,7 @@ export interface Handshake {
 /** The time-outs of the SYN-ACK are the connection's. */
 function noteSynAckTimeouts(tcb: Tcb, { synAckTimeouts, synAckSentUs }: Handshake): void {
   if (synAckTimeouts === 0) return;
-  tcb.timeouts = { count: synAckTimeouts, recoveries: 1, repairUs: tcb.nowUs - synAckSentUs };
+  tcb.timeouts = { count: synAckTimeouts, recoveries: 1, repairUs: tcb.nowUs - synAckSentUs, sinceUs: 0 };
 }
 
 /**

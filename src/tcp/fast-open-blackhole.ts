@@ -82,7 +82,7 @@ export function noteEnd(tcb: Tcb, fastOpen: FastOpen): void {
   const { context } = tcb;
   if (!fastOpen.asked) return;
   if (tcb.dataSegsIn === 0) {
-    if (tcb.finKnown && !tcb.finReceived && seqGt(tcb.finSeq, tcb.rcvNxt)) context.blackhole.pause();
+    if (tcb.finSeq !== null && !tcb.finReceived && seqGt(tcb.finSeq, tcb.rcvNxt)) context.blackhole.pause();
   } else if (fastOpen.afterPause && fastOpen.destination?.isLoopback === false) {
     context.blackhole.end();
   }

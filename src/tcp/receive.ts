@@ -61,11 +61,10 @@ function refuseText(tcb: Tcb, reason: 'TCP_ZEROWINDOW' | 'TCP_OVERWINDOW'): fals
 function noteFin(tcb: Tcb, segment: Segment): void {
   if (!segment.has(FIN)) return;
   tcb.finSeq = (segment.seq + segment.dataLength) | 0;
-  tcb.finKnown = true;
 }
 
 function isFinNext(tcb: Tcb): boolean {
-  return tcb.finKnown && tcb.finSeq === tcb.rcvNxt;
+  return tcb.finSeq === tcb.rcvNxt;
 }
 
 /** The FIN is the next thing in sequence: RCV.NXT moves over it. What came behind it is nothing. */
@@ -136,7 +135,7 @@ function dataArrived(tcb: Tcb, segment: Segment, cost: number): void {
 /** The gap's filling has made contiguous what waited behind it. */
 function joinWaiting(tcb: Tcb, before: Seq): void {
   const { receiveQueue } = tcb;
-  const next = receiveQueue.join(before, tcb.rcvNxt, tcb.finKnown ? tcb.finSeq : null);
+  const next = receiveQueue.join(before, tcb.rcvNxt, tcb.finSeq);
   tcb.bytesReceived += seqDiff(next, tcb.rcvNxt);
   tcb.rcvNxt = next;
   extendDsack(tcb);

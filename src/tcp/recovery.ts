@@ -143,7 +143,7 @@ function testTimeout(tcb: Tcb, outcome: AckOutcome): void {
 function leaveRecovery(tcb: Tcb, outcome: AckOutcome): boolean {
   if (!tcb.sack) tcb.flight.sackedOut = 0;
   if (!undoAtEnd(tcb, outcome)) return false;
-  if (tcb.undoable) endReduction(tcb);
+  if (tcb.undo !== null) endReduction(tcb);
   return true;
 }
 

@@ -81,7 +81,6 @@ function estimate(tcb: Tcb, sampleUs: number): void {
   }
   // 0 would mean that nothing was measured yet.
   tcb.srtt8Us = Math.max(tcb.srtt8Us, 1);
-  tcb.srttUs = Math.max(tcb.srtt8Us >> 3, 1);
 }
 
 /** The deviation rises at once, and falls by a quarter of what it is too large by, once a round trip. */

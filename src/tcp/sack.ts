@@ -31,7 +31,7 @@ export function readSackBlocks(tcb: Tcb, segment: Segment, outcome: AckOutcome):
       if (late && seqLt(sent.seq, low)) low = sent.seq;
     }
   }
-  if (tcb.caState !== 'Loss' || tcb.undoable) noteReordering(tcb, low, 'TCPSACKReorder');
+  if (tcb.caState !== 'Loss' || tcb.undo !== null) noteReordering(tcb, low, 'TCPSACKReorder');
 }
 
 /** Whether a segment lies within the first block, which is the D-SACK when there is one. */
@@ -103,14 +103,14 @@ function collectBlocks(tcb: Tcb, { ack, options }: Segment, outcome: AckOutcome,
 function isValidBlock(tcb: Tcb, left: Seq, right: Seq, isDsack: boolean): boolean {
   if (seqGt(right, tcb.sndNxt) || seqGe(left, right) || seqGe(left, tcb.sndNxt)) return false;
   if (seqGt(left, tcb.sndUna)) return true;
-  if (!isDsack || !tcb.undoable || seqGt(right, tcb.sndUna)) return false;
-  if (seqGe(left, tcb.undoSeq)) return true;
-  return seqGt(right, tcb.undoSeq) && seqGe(left, (right - tcb.maxSndWnd) | 0);
+  if (!isDsack || tcb.undo === null || seqGt(right, tcb.sndUna)) return false;
+  if (seqGe(left, tcb.undo.seq)) return true;
+  return seqGt(right, tcb.undo.seq) && seqGe(left, (right - tcb.maxSndWnd) | 0);
 }
 
 function countInvalid(tcb: Tcb, ack: Seq, right: Seq, isDsack: boolean): void {
   const { TcpExt } = tcb.context.host.mib;
-  if (isDsack) TcpExt[tcb.undoable ? 'TCPDSACKIgnoredOld' : 'TCPDSACKIgnoredNoUndo']++;
+  if (isDsack) TcpExt[tcb.undo !== null ? 'TCPDSACKIgnoredOld' : 'TCPDSACKIgnoredNoUndo']++;
   // What an acknowledgement reports that others have overtaken is only old.
   else if (ack === tcb.sndUna || seqGt(right, tcb.sndUna)) TcpExt.TCPSACKDiscard++;
 }

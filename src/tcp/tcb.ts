@@ -58,6 +58,14 @@ export interface MtuSearch {
   stampUs: number;
 }
 
+/** A reduction of the window that may have been for nothing. */
+export interface Undo {
+  /** SND.UNA when it began. */
+  readonly seq: Seq;
+  /** The retransmissions that no D-SACK has called needless yet, -1 while there were none. */
+  retrans: number;
+}
+
 /** What time-outs have cost so far. */
 export interface TimeoutTotals {
   /** How many there were, and how often several in a row, or one, began a repair. */
@@ -65,6 +73,8 @@ export interface TimeoutTotals {
   recoveries: number;
   /** Time spent repairing after them, in microseconds, without the present such repair. */
   repairUs: number;
+  /** When the present repair began, 0 when there is none. */
+  sinceUs: number;
 }
 
 /** Linux's tcp_ca_state: where loss recovery stands. */
@@ -134,8 +144,7 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   /** The sequence number of the next byte that the user reads. */
   copiedSeq: Seq = 0;
   /** Where the peer's FIN stands, once one has come; and whether it was taken in its turn. */
-  finSeq: Seq = 0;
-  finKnown = false;
+  finSeq: Seq | null = null;
   finReceived = false;
 
   // What the handshake agreed on.
@@ -165,7 +174,6 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   readonly tsOffset: number;
 
   // Round-trip time and retransmission time-out (rtt.ts).
-  srttUs = 0;
   /** The smoothed round-trip time in eighths of a microsecond; its mean deviation in quarters. */
   srtt8Us = 0;
   mdevUs = 0;
@@ -214,12 +222,10 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   probeOut: 'none' | 'new data' | 'repetition' = 'none';
   probeSeq: Seq = 0;
   /**
-   * Undoing a reduction that was for nothing (undo.ts): SND.UNA when it began; the retransmissions that no D-SACK has
-   * called needless yet, -1 while there were none; ssthresh before, 0 for none.
+   * Undoing a reduction that was for nothing (undo.ts): null when there is none that could be; ssthresh before it, 0 for
+   * none.
    */
-  undoable = false;
-  undoSeq: Seq = 0;
-  undoRetrans = 0;
+  undo: Undo | null = null;
   priorSsthresh = 0;
   /** F-RTO (RFC 5682): it is not yet known whether the time-out was spurious. */
   frto = false;
@@ -366,6 +372,11 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   /** The reordering window in quarters of the least round trip. */
   get reoWndSteps(): number {
     return this.reordered === null ? 1 : this.reordered.steps;
+  }
+
+  /** The smoothed round-trip time, at least 1; 0 before the first measurement. */
+  get srttUs(): number {
+    return this.srtt8Us === 0 ? 0 : Math.max(this.srtt8Us >> 3, 1);
   }
 
   get nowUs(): number {

@@ -149,7 +149,7 @@ function countTimeout(tcb: Tcb): void {
   totals.count++;
   if (tcb.retransmits > 0) return;
   totals.recoveries++;
-  if (tcb.rtoStampUs === 0) tcb.rtoStampUs = tcb.nowUs;
+  if (totals.sinceUs === 0) totals.sinceUs = tcb.nowUs;
   if (tcb.caState === 'Recovery') TcpExt[tcb.sack ? 'TCPSackRecoveryFail' : 'TCPRenoRecoveryFail']++;
   else if (tcb.caState === 'Loss') TcpExt.TCPLossFailures++;
   else if (tcb.caState === 'Disorder') TcpExt[tcb.sack ? 'TCPSackFailures' : 'TCPRenoFailures']++;

@@ -18,12 +18,11 @@ const RCV_SPACE = TIMER_COUNT + 6;
 const RCV_RTT_START = TIMER_COUNT + 7;
 const RETRANSMIT_STAMP = TIMER_COUNT + 8;
 const UNDO_STAMP = TIMER_COUNT + 9;
-const RTO_STAMP = TIMER_COUNT + 10;
-const RACK_RTT = TIMER_COUNT + 11;
-const ATO = TIMER_COUNT + 12;
-const PROBES_STAMP = TIMER_COUNT + 13;
+const RACK_RTT = TIMER_COUNT + 10;
+const ATO = TIMER_COUNT + 11;
+const PROBES_STAMP = TIMER_COUNT + 12;
 /** Four places of chrono.ts: since when its clock runs, and how long each of the three has run before. */
-export const CHRONO_TIMES = TIMER_COUNT + 14;
+export const CHRONO_TIMES = TIMER_COUNT + 13;
 
 /** Microseconds, of the host's clock unless they are durations; 0 at first. Before them, when its timers are due. */
 export abstract class Times {
@@ -124,15 +123,6 @@ export abstract class Times {
     this.times[UNDO_STAMP] = us;
   }
 
-  /** When the present repair after a time-out began, 0 when there is none. */
-  get rtoStampUs(): number {
-    return this.times[RTO_STAMP] as number;
-  }
-
-  set rtoStampUs(us: number) {
-    this.times[RTO_STAMP] = us;
-  }
-
   /** The round trip of the newest segment that the last acknowledgement with news has told of (rack.ts). */
   get rackRttUs(): number {
     return this.times[RACK_RTT] as number;
@@ -162,5 +152,5 @@ export abstract class Times {
 }
 
 function newTimes(): number[] {
-  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  return [OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, OFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }

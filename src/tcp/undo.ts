@@ -16,17 +16,15 @@ import type { Tcb } from './tcb.ts';
 
 /** A reduction begins: from now on it is watched whether it was for nothing. */
 export function beginUndo(tcb: Tcb): void {
-  tcb.undoable = true;
-  tcb.undoSeq = tcb.sndUna;
   // Repetitions that are under way already, and a probe, may be reported as duplicates, too. Not 0: that would mean
   // that all of them were.
   const out = tcb.flight.retransOut + (tcb.probeOut === 'repetition' ? 1 : 0);
-  tcb.undoRetrans = out > 0 ? out : -1;
+  tcb.undo = { seq: tcb.sndUna, retrans: out > 0 ? out : -1 };
 }
 
 /** Nothing can be undone any more. */
 export function forgetUndo(tcb: Tcb): void {
-  tcb.undoable = false;
+  tcb.undo = null;
   tcb.priorSsthresh = 0;
   tcb.frto = false;
 }
@@ -34,19 +32,20 @@ export function forgetUndo(tcb: Tcb): void {
 /** A segment was sent again. */
 export function noteRepetition(tcb: Tcb): void {
   if (tcb.undoStampUs === 0) tcb.undoStampUs = tcb.nowUs;
-  tcb.undoRetrans = Math.max(tcb.undoRetrans, 0) + 1;
+  if (tcb.undo !== null) tcb.undo.retrans = Math.max(tcb.undo.retrans, 0) + 1;
 }
 
 /** D-SACK: so many segments, the last of which ends at `right`, arrived twice, and were acknowledged before. */
 export function noteForgottenDuplicate(tcb: Tcb, right: Seq, priorUna: Seq, segments: number): void {
   // Nothing is known of them any more: the peer is taken at its word.
-  if (!tcb.undoable || tcb.undoRetrans <= 0 || seqGt(right, priorUna) || seqLe(right, tcb.undoSeq)) return;
-  tcb.undoRetrans = Math.max(tcb.undoRetrans - segments, 0);
+  const { undo } = tcb;
+  if (undo === null || undo.retrans <= 0 || seqGt(right, priorUna) || seqLe(right, undo.seq)) return;
+  undo.retrans = Math.max(undo.retrans - segments, 0);
 }
 
 /** D-SACK: a segment that was sent again arrived twice. */
-export function noteRepetitionArrived(tcb: Tcb, { end }: TxSegment): void {
-  if (tcb.undoable && tcb.undoRetrans > 0 && seqGt(end, tcb.undoSeq)) tcb.undoRetrans--;
+export function noteRepetitionArrived({ undo }: Tcb, { end }: TxSegment): void {
+  if (undo !== null && undo.retrans > 0 && seqGt(end, undo.seq)) undo.retrans--;
 }
 
 /** The acknowledgement can only be one of the original: it echoes an earlier time, or nothing was sent again yet. */
@@ -62,7 +61,7 @@ export function echoesBefore(tcb: Tcb, { hasEcho, tsEcr }: AckOutcome, us: numbe
 }
 
 function mayUndo(tcb: Tcb, outcome: AckOutcome): boolean {
-  return tcb.undoable && (tcb.undoRetrans === 0 || isDelayed(tcb, outcome));
+  return tcb.undo !== null && (tcb.undo.retrans === 0 || isDelayed(tcb, outcome));
 }
 
 /** The window is what it was before. `unmark`: what was taken for lost is not. */
@@ -78,14 +77,14 @@ function undo(tcb: Tcb, unmark: boolean): void {
     }
   }
   tcb.cwndStampUs = tcb.nowUs;
-  tcb.undoable = false;
+  tcb.undo = null;
   // Others may be lost all the same.
   tcb.rackAdvanced = true;
 }
 
 /** Every repetition arrived as a duplicate. True when the reduction was undone. */
 export function undoByDsack(tcb: Tcb): boolean {
-  if (!tcb.undoable || tcb.undoRetrans !== 0) return false;
+  if (tcb.undo?.retrans !== 0) return false;
   noteRecoveryEnd(tcb, true);
   undo(tcb, false);
   tcb.context.host.mib.TcpExt.TCPDSACKUndo++;
@@ -95,7 +94,7 @@ export function undoByDsack(tcb: Tcb): boolean {
 /** A part was acknowledged, and late, not lost. True when repetitions are still out: then only new data is sent. */
 export function undoPartial(tcb: Tcb, outcome: AckOutcome): boolean {
   const { flight } = tcb;
-  if (!tcb.undoable || !isDelayed(tcb, outcome)) return false;
+  if (tcb.undo === null || !isDelayed(tcb, outcome)) return false;
   noteReordering(tcb, outcome.priorUna, 'TCPTSReorder');
   if (flight.retransOut > 0) return true;
   if (!retransmissionsOut(tcb)) tcb.undoStampUs = 0;

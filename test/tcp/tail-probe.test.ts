@@ -141,7 +141,7 @@ for (const iss of ISS_VALUES) {
 
     it('comes after a second when no round trip was ever measured', () => {
       const bench = established({ iss });
-      bench.connection.srttUs = 0;
+      bench.connection.srtt8Us = 0;
       bench.connection.rtoUs = 3e6;
       bench.write(segments(2));
       bench.take();

@@ -293,7 +293,7 @@ for (const iss of ISS_VALUES) {
       bench.advance(20 * MS);
       bench.receive('.', { ack: ackFor('k') });
       const { connection } = bench;
-      assert.deepEqual(connection.timeouts, { count: 1, recoveries: 1, repairUs: 20 * MS });
+      assert.deepEqual(connection.timeouts, { count: 1, recoveries: 1, repairUs: 20 * MS, sinceUs: 0 });
     });
   });
 }

@@ -32,7 +32,7 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
     return [tcb.state, tcb.error, tcb.orphan, tcb.readable, tcb.eof, tcb.sndNxt, tcb.rcvNxt].join();
   return [
     tcb.state,
-    bits(tcb.orphan, tcb.readShut, tcb.finQueued, tcb.finKnown, tcb.finReceived, tcb.writeBlocked),
+    bits(tcb.orphan, tcb.readShut, tcb.finQueued, tcb.finSeq !== null, tcb.finReceived, tcb.writeBlocked),
     bits(tcb.ackPending, tcb.ackNow, tcb.pingPong, tcb.cwndLimited, tcb.sack),
     [tcb.error, tcb.softError, tcb.caState, tcb.finSeq],
     [tcb.sndUna, tcb.sndNxt, tcb.sndWnd, tcb.sndWl1, tcb.maxSndWnd, tcb.queueSeq, tcb.writeSeq],
@@ -69,11 +69,17 @@ function ofConnection(tcb: TcpConnection, nowUs: number): string {
 /** RACK, the tail loss probe, and what may still be undone. */
 function ofRecovery(tcb: TcpConnection, ago: (us: number) => number): unknown[] {
   return [
-    bits(tcb.rackAdvanced, tcb.reordered?.dsackSeen === true, tcb.undoable, tcb.frto, tcb.reorderingSeen > 0),
+    bits(
+      tcb.rackAdvanced,
+      tcb.reordered?.dsackSeen === true,
+      tcb.undo !== null,
+      tcb.frto,
+      tcb.reorderingSeen > 0,
+    ),
     [tcb.rackRttUs, tcb.reoWndSteps, tcb.reordered?.persist ?? 0, tcb.repair],
     [tcb.reordered?.delivered ? tcb.delivered - tcb.reordered.delivered : 0],
     [tcb.probeOut, tcb.probeSeq, tcb.dsackDups, tcb.minRttUs],
-    [tcb.undoSeq, tcb.undoRetrans, ago(tcb.undoStampUs), tcb.priorSsthresh],
+    [tcb.undo?.seq, tcb.undo?.retrans, ago(tcb.undoStampUs), tcb.priorSsthresh],
   ];
 }
 
