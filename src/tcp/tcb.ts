@@ -222,8 +222,8 @@ export abstract class Tcb extends Times implements Timer, CongestionState {
   probeOut: 'none' | 'new data' | 'repetition' = 'none';
   probeSeq: Seq = 0;
   /**
-   * Undoing a reduction that was for nothing (undo.ts): null when there is none that could be; ssthresh before it, 0 for
-   * none.
+   * Undoing a reduction that was for nothing (undo.ts): null when there is none that could be; ssthresh before it, 0
+   * for none.
    */
   undo: Undo | null = null;
   priorSsthresh = 0;
