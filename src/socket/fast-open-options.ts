@@ -1,5 +1,5 @@
 import { EINVAL, EOPNOTSUPP } from '../base/errno.ts';
-import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
+import { FAST_OPEN_CLIENT } from '../tcp/fast-open/fast-open.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
 import { FAST_OPEN_KEY_LENGTH } from '../transport/fast-open-cookies.ts';
 import * as C from './constants.ts';

@@ -15,10 +15,10 @@ import {
 } from '../base/errno.ts';
 import { IPPROTO_TCP } from '../core/network.ts';
 import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
-import { FAST_OPEN_CLIENT } from '../tcp/fast-open.ts';
+import { FAST_OPEN_CLIENT } from '../tcp/fast-open/fast-open.ts';
 import { idleTcpInfo, type TcpInfo } from '../tcp/info.ts';
+import { WRITE_GOES_ON, WRITE_ZEROCOPY } from '../tcp/send/write.ts';
 import type { TcpSettings } from '../tcp/settings.ts';
-import { WRITE_GOES_ON, WRITE_ZEROCOPY } from '../tcp/write.ts';
 import type { PortBinding, TcpEndpoint, TcpListenerEndpoint } from '../transport/tcp-layer.ts';
 import { AF_INET, ANY_V4, ANY_V6, type IpAddress, LOOPBACK_V4, LOOPBACK_V6 } from '../wire/address.ts';
 import {

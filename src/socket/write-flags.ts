@@ -1,4 +1,4 @@
-import { WRITE_EOR, WRITE_MORE, WRITE_URGENT } from '../tcp/write.ts';
+import { WRITE_EOR, WRITE_MORE, WRITE_URGENT } from '../tcp/send/write.ts';
 import { MSG_EOR, MSG_MORE, MSG_OOB } from './constants.ts';
 
 /** WRITE_* of the MSG_* that a stream knows. */

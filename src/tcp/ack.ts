@@ -4,29 +4,29 @@
  */
 import { type Seq, seqDiff, seqGe, seqGt, seqLe, seqLt } from '../base/seq.ts';
 import { SYN } from '../wire/tcp.ts';
-import type { AckOutcome } from './ack-outcome.ts';
-import { traceCwnd } from './ca-state.ts';
-import { CHRONO_BUSY, stopChrono } from './chrono.ts';
-import { restartAfterIdle } from './cwnd-usage.ts';
 import { isEcnEcho, takePeerCwr } from './ecn.ts';
 import { sendAck } from './emit.ts';
 import { TX_EVER_RETRANS, type TX_FIN, TX_SACKED, TX_SYN, type TxSegment } from './flight.ts';
-import { removeDuplicates } from './lost-marks.ts';
 import { updateMss } from './mss.ts';
-import { checkProbeArrived } from './mtu-probe.ts';
 import { noticeAck } from './notices.ts';
-import { reduceWindow } from './prr.ts';
-import { adaptReorderingWindow, advanceRack, noteReordering } from './rack.ts';
-import { finishSample, noteRate } from './rate-sample.ts';
-import { onAckRecovery } from './recovery.ts';
+import type { AckOutcome } from './recovery/ack-outcome.ts';
+import { traceCwnd } from './recovery/ca-state.ts';
+import { removeDuplicates } from './recovery/lost-marks.ts';
+import { reduceWindow } from './recovery/prr.ts';
+import { adaptReorderingWindow, advanceRack, noteReordering } from './recovery/rack.ts';
+import { onAckRecovery } from './recovery/recovery.ts';
+import { readSackBlocks } from './recovery/sack.ts';
+import { processProbeAck } from './recovery/tail-probe.ts';
+import { armAfterAck, armPersist, restartPersist } from './recovery/transmit-timer.ts';
+import { echoesBefore } from './recovery/undo.ts';
 import { updateRtt } from './rtt.ts';
-import { readSackBlocks } from './sack.ts';
 import type { Segment } from './segment.ts';
-import { processProbeAck } from './tail-probe.ts';
+import { CHRONO_BUSY, stopChrono } from './send/chrono.ts';
+import { restartAfterIdle } from './send/cwnd-usage.ts';
+import { checkProbeArrived } from './send/mtu-probe.ts';
+import { finishSample, noteRate } from './send/rate-sample.ts';
 import type { Tcb } from './tcb.ts';
 import { stopTimer, TIMER_PERSIST } from './timers.ts';
-import { armAfterAck, armPersist, restartPersist } from './transmit-timer.ts';
-import { echoesBefore } from './undo.ts';
 
 /** Whether the acknowledgement is one we can use; a challenge ACK is sent where RFC 5961 section 5 wants one. */
 export function acceptableAck(tcb: Tcb, segment: Segment): boolean {

@@ -1,12 +1,12 @@
 import { assert } from '../base/assert.ts';
 import { TRACE_STATE } from '../trace/events.ts';
-import type { FastOpen } from './fast-open.ts';
-import { noteEnd } from './fast-open-blackhole.ts';
+import { noteEnd } from './fast-open/blackhole.ts';
+import type { FastOpen } from './fast-open/fast-open.ts';
 import { noticeEnd } from './notices.ts';
+import { clearWriteQueue } from './send/write-queue.ts';
 import { nextState, type TcpCause } from './state.ts';
 import type { Tcb } from './tcb.ts';
 import { stopAllTimers } from './timers.ts';
-import { clearWriteQueue } from './write-queue.ts';
 
 /** Takes an arrow of the state diagram. The only place where a connection's state changes. */
 export function changeState(tcb: Tcb, cause: TcpCause): void {

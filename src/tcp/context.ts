@@ -1,8 +1,8 @@
 import { BlockPool } from '../core/blocks.ts';
 import type { Host } from '../core/host.ts';
-import { AckOutcome } from './ack-outcome.ts';
-import { FastOpenBlackhole } from './fast-open-blackhole.ts';
+import { FastOpenBlackhole } from './fast-open/blackhole.ts';
 import { newTxSegment, type TxSegment } from './flight.ts';
+import { AckOutcome } from './recovery/ack-outcome.ts';
 import { OutSegment } from './segment.ts';
 
 /** Segments kept for the next use, per stack. */

@@ -11,7 +11,7 @@
  */
 import { CE, NOT_ECT } from '../wire/ecn.ts';
 import { CWR, ECE, SYN } from '../wire/tcp.ts';
-import { enterQuickAck } from './ack-policy.ts';
+import { enterQuickAck } from './receive/ack-policy.ts';
 import type { Segment } from './segment.ts';
 import type { Tcb } from './tcb.ts';
 

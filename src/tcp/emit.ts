@@ -4,18 +4,18 @@
  */
 import { type Seq, seqDiff, seqGt } from '../base/seq.ts';
 import { ACK, CWR, FIN, PSH, RST, SYN } from '../wire/tcp.ts';
-import { ackWasSent } from './ack-policy.ts';
-import { enterCwr } from './cwr.ts';
 import { ecnEcho, synAckEcnFlags, synEcnFlags } from './ecn.ts';
-import type { FastOpenCookie } from './fast-open.ts';
+import type { FastOpenCookie } from './fast-open/fast-open.ts';
 import { currentMss } from './mss.ts';
 import { stampSent } from './notices.ts';
-import { noteDeparture } from './pacing.ts';
-import { putSack } from './sack-blocks.ts';
+import { ackWasSent } from './receive/ack-policy.ts';
+import { putSack } from './receive/sack-blocks.ts';
+import { advertiseWindow, offeredScale } from './receive/window.ts';
+import { enterCwr } from './recovery/cwr.ts';
 import { type OutSegment, resetFor, type Segment } from './segment.ts';
+import { noteDeparture } from './send/pacing.ts';
 import type { Tcb } from './tcb.ts';
 import { markUrgent } from './urgent.ts';
-import { advertiseWindow, offeredScale } from './window.ts';
 
 /**
  * Sends a SYN, or the SYN-ACK of a simultaneous open or of Fast Open; `cookie` goes in the Fast Open option, with the

@@ -1,10 +1,10 @@
 import { seqDiff } from '../base/seq.ts';
-import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoUs } from './chrono.ts';
 import { TcpConnection } from './connection.ts';
 import type { TcpContext } from './context.ts';
 import { ECN_OK, ECN_SEEN } from './ecn.ts';
-import { pacingRate } from './pacing.ts';
-import { deliveryRate } from './rate-sample.ts';
+import { CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, chronoUs } from './send/chrono.ts';
+import { pacingRate } from './send/pacing.ts';
+import { deliveryRate } from './send/rate-sample.ts';
 import { DELAYED_ACK_MAX_US, type TcpSettings } from './settings.ts';
 import { linuxState } from './state.ts';
 import type { Tcb, TcpOutput } from './tcb.ts';

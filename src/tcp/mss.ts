@@ -4,7 +4,7 @@
  */
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
-import { MSS_MIN, sackLength } from './sack-blocks.ts';
+import { MSS_MIN, sackLength } from './receive/sack-blocks.ts';
 import type { Tcb } from './tcb.ts';
 
 /** Half of a window that is larger than this is a full segment at most; a smaller one is taken whole. */

@@ -10,8 +10,8 @@
 import { type Seq, seqDiff, seqGe, seqLe, seqLt } from '../base/seq.ts';
 import { POLLERR } from '../core/readiness.ts';
 import { TX_ZEROCOPY } from './flight.ts';
+import { lastPiece, SKB_OVERHEAD } from './send/write-queue.ts';
 import type { Tcb } from './tcb.ts';
-import { lastPiece, SKB_OVERHEAD } from './write-queue.ts';
 
 /** SO_EE_ORIGIN_*: what a notice is about. */
 export const ORIGIN_TIMESTAMPING = 4;

@@ -5,11 +5,11 @@
 
 import type { Seq } from '../base/seq.ts';
 import { emitSyn } from './emit.ts';
-import type { FastOpenCookie } from './fast-open.ts';
+import type { FastOpenCookie } from './fast-open/fast-open.ts';
 import { TX_PUSH, TX_SKB_END, TX_SYN } from './flight.ts';
-import { beginRateSending, tagSegment } from './rate-sample.ts';
+import { restartRetransmit } from './recovery/transmit-timer.ts';
+import { beginRateSending, tagSegment } from './send/rate-sample.ts';
 import type { Tcb } from './tcb.ts';
-import { restartRetransmit } from './transmit-timer.ts';
 
 /**
  * Sends the SYN and starts its timer. With Fast Open `length` bytes of the queue and the option go along, but never

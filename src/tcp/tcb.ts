@@ -4,24 +4,24 @@ import type { Seq } from '../base/seq.ts';
 import { seqDiff } from '../base/seq.ts';
 import { ByteQueue } from '../core/byte-queue.ts';
 import type { Timer } from '../core/timers.ts';
-import { CHRONO_NONE } from './chrono.ts';
 import { type CongestionControl, type CongestionState, SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { Cubic } from './congestion/cubic.ts';
 import { createCongestionControl } from './congestion/registry.ts';
 import type { TcpContext } from './context.ts';
-import type { FastOpen } from './fast-open.ts';
+import type { FastOpen } from './fast-open/fast-open.ts';
 import { Flight } from './flight.ts';
 import type { Notices } from './notices.ts';
-import { isPacedFromStart } from './pacing.ts';
-import type { ReorderingWindow } from './rack.ts';
-import { ReceiveQueue } from './receive-queue.ts';
+import { ReceiveQueue } from './receive/receive-queue.ts';
+import { SCALING_RATIO_DEFAULT } from './receive/window.ts';
+import type { ReorderingWindow } from './recovery/rack.ts';
 import type { OutSegment } from './segment.ts';
+import { CHRONO_NONE } from './send/chrono.ts';
+import { isPacedFromStart } from './send/pacing.ts';
+import type { WriteQueue } from './send/write-queue.ts';
 import { nagleOf, type TcpSettings } from './settings.ts';
 import { maySend, type TcpState } from './state.ts';
 import { Times } from './times.ts';
 import type { Urgent } from './urgent.ts';
-import { SCALING_RATIO_DEFAULT } from './window.ts';
-import type { WriteQueue } from './write-queue.ts';
 
 /** What a connection needs of what lies around it. */
 export interface TcpOutput {

@@ -6,20 +6,21 @@
 import { ETIMEDOUT } from '../base/errno.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../core/readiness.ts';
 import { headIs } from './ack.ts';
-import { ackDueNow, delayedAckExpired, endCompression } from './ack-policy.ts';
-import { timeoutTotals, traceCwnd } from './ca-state.ts';
 import { endConnection } from './change-state.ts';
 import { SSTHRESH_INFINITE } from './congestion/congestion.ts';
 import { sendAck, sendProbe, sendReset } from './emit.ts';
-import { noteTimeout } from './fast-open-blackhole.ts';
-import { synAckTimeout } from './fast-open-passive.ts';
+import { noteTimeout } from './fast-open/blackhole.ts';
+import { synAckTimeout } from './fast-open/passive.ts';
 import { TX_SYN } from './flight.ts';
-import { blackHoleRetries, suspectBlackHole } from './mtu-probe.ts';
-import { flush, hasWindow, sendIntoWindow } from './output.ts';
-import { enterLoss, onReorderTimeout } from './recovery.ts';
-import { NO_ROOM, retransmit } from './retransmit.ts';
+import { ackDueNow, delayedAckExpired, endCompression } from './receive/ack-policy.ts';
+import { timeoutTotals, traceCwnd } from './recovery/ca-state.ts';
+import { enterLoss, onReorderTimeout } from './recovery/recovery.ts';
+import { NO_ROOM, retransmit } from './recovery/retransmit.ts';
+import { sendLossProbe } from './recovery/tail-probe.ts';
+import { armAfterSend, restartRetransmit, resumeRetransmit } from './recovery/transmit-timer.ts';
 import { backOff, probeWaitUs, rtoMaxUs, rtoMinUs, setRto } from './rtt.ts';
-import { sendLossProbe } from './tail-probe.ts';
+import { blackHoleRetries, suspectBlackHole } from './send/mtu-probe.ts';
+import { flush, hasWindow, sendIntoWindow } from './send/output.ts';
 import { RTO_INITIAL_US, type Tcb } from './tcb.ts';
 import {
   isTimerSet,
@@ -37,7 +38,6 @@ import {
   type TimerKind,
   takeDueTimer,
 } from './timers.ts';
-import { armAfterSend, restartRetransmit, resumeRetransmit } from './transmit-timer.ts';
 
 /** What finds no room in this host is tried again after so long (Linux's TCP_RESOURCE_PROBE_INTERVAL). */
 const NO_ROOM_WAIT_US = 500_000;

@@ -1,5 +1,5 @@
 import type { Host } from '../core/host.ts';
-import type { FastOpenDestination, FastOpenMetrics } from '../tcp/fast-open.ts';
+import type { FastOpenDestination, FastOpenMetrics } from '../tcp/fast-open/fast-open.ts';
 import type { IpAddress } from '../wire/address.ts';
 
 /**

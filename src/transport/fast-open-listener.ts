@@ -1,5 +1,9 @@
 import type { FiveTuple } from '../core/network.ts';
-import { FAST_OPEN_SERVER, FAST_OPEN_SERVER_NO_COOKIE, type FastOpenCookie } from '../tcp/fast-open.ts';
+import {
+  FAST_OPEN_SERVER,
+  FAST_OPEN_SERVER_NO_COOKIE,
+  type FastOpenCookie,
+} from '../tcp/fast-open/fast-open.ts';
 import type { Segment } from '../tcp/segment.ts';
 import { FastOpenCookies } from './fast-open-cookies.ts';
 import { FastOpenQueue } from './fast-open-queue.ts';

@@ -1,5 +1,5 @@
 import { Ring } from '../base/ring.ts';
-import type { FastOpenPlace } from '../tcp/fast-open.ts';
+import type { FastOpenPlace } from '../tcp/fast-open/fast-open.ts';
 
 /** How long a connection that a reset has ended still counts, in microseconds. */
 const RESET_HOLD_US = 60e6;

@@ -6,8 +6,8 @@ import type { BagItem } from '../base/bag.ts';
 import { type Seq, seqAdd, seqGt, seqLt } from '../base/seq.ts';
 import type { IcmpError } from '../core/network.ts';
 import type { Timer } from '../core/timers.ts';
+import { WINDOW_MAX } from '../tcp/receive/window.ts';
 import type { Segment } from '../tcp/segment.ts';
-import { WINDOW_MAX } from '../tcp/window.ts';
 import { TRACE_RETRANSMIT } from '../trace/events.ts';
 import { AF_INET, formatEndpoint, type IpAddress } from '../wire/address.ts';
 import {

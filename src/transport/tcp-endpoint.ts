@@ -4,8 +4,8 @@ import type { IcmpError, IpSendOptions, Route } from '../core/network.ts';
 import { POLLHUP, type ReadyListener } from '../core/readiness.ts';
 import type { ModelInfo } from '../tcp/congestion/congestion.ts';
 import { TcpConnection } from '../tcp/connection.ts';
-import type { FastOpenDestination } from '../tcp/fast-open.ts';
-import { deferOpen, openFast } from '../tcp/fast-open-active.ts';
+import { deferOpen, openFast } from '../tcp/fast-open/active.ts';
+import type { FastOpenDestination } from '../tcp/fast-open/fast-open.ts';
 import { outQueue, type TcpInfo, tcpInfo } from '../tcp/info.ts';
 import { mayZeroCopy, type Notice, noteZeroCopyWrite, setTimestamping, takeNotice } from '../tcp/notices.ts';
 import type { OutSegment, Segment } from '../tcp/segment.ts';
@@ -182,7 +182,7 @@ export class TcpEndpoint implements Flow, TcpOutput {
     return this.handshaking ? 0 : this.connection.unsent;
   }
 
-  /** Queues bytes[start, end); returns how many were taken, 0 when full. `flags`, `cuts`: as `write` of tcp/write.ts. */
+  /** Queues bytes[start, end); returns how many were taken, 0 when full. `flags`, `cuts`: as `write` of tcp/send/write.ts. */
   write(
     bytes: Uint8Array,
     start: number,

@@ -19,7 +19,7 @@ import type { Packet } from '../core/packet.ts';
 import type { ReadyListener } from '../core/readiness.ts';
 import type { IpLayer } from '../net/ip-layer.ts';
 import { TcpContext } from '../tcp/context.ts';
-import { FAST_OPEN_EVERY_LISTENER, FAST_OPEN_SERVER } from '../tcp/fast-open.ts';
+import { FAST_OPEN_EVERY_LISTENER, FAST_OPEN_SERVER } from '../tcp/fast-open/fast-open.ts';
 import { type OutSegment, resetFor, Segment, saneFlags } from '../tcp/segment.ts';
 import { defaultTcpSettings, type TcpSettings } from '../tcp/settings.ts';
 import { SynCookies } from '../tcp/syn-cookie.ts';

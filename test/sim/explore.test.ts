@@ -3,7 +3,7 @@ import { describe, it, mock } from 'node:test';
 import { explore } from '../../src/sim/explore/explore.ts';
 import { SCENARIOS, type Scenario } from '../../src/sim/explore/scenarios.ts';
 import { Flight } from '../../src/tcp/flight.ts';
-import { ReceiveQueue } from '../../src/tcp/receive-queue.ts';
+import { ReceiveQueue } from '../../src/tcp/receive/receive-queue.ts';
 import { TCP_STATES } from '../../src/tcp/state.ts';
 
 const DEPTH = 4;

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Host } from '../../src/core/host.ts';
 import { PacketPool } from '../../src/core/pool.ts';
 import { DEFAULT_SYSCTL } from '../../src/core/sysctl.ts';
-import { FastOpenBlackhole } from '../../src/tcp/fast-open-blackhole.ts';
+import { FastOpenBlackhole } from '../../src/tcp/fast-open/blackhole.ts';
 import { ManualEnv } from './harness.ts';
 
 const SECOND = 1e6;

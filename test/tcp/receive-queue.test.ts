@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { BlockPool } from '../../src/core/blocks.ts';
-import { ReceiveQueue } from '../../src/tcp/receive-queue.ts';
+import { ReceiveQueue } from '../../src/tcp/receive/receive-queue.ts';
 import { established, ISS_VALUES } from './harness.ts';
 
 /** Each segment behind a gap is acknowledged by itself. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { POLLOUT } from '../../src/core/readiness.ts';
-import { WRITE_EOR, WRITE_MORE } from '../../src/tcp/write.ts';
+import { WRITE_EOR, WRITE_MORE } from '../../src/tcp/send/write.ts';
 import { type BenchOptions, established, ISS_VALUES, MS, MSS, segments } from './harness.ts';
 
 const NO_DELAY = { noDelay: true };

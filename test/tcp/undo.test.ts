@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { WRITE_MORE } from '../../src/tcp/write.ts';
+import { WRITE_MORE } from '../../src/tcp/send/write.ts';
 import { type Bench, type BenchOptions, ISS_VALUES, MS, segments } from './harness.ts';
 import { ackFor, block, inFlight, letters, ranges } from './letters.ts';
 

@@ -5,8 +5,8 @@
 import { seqDiff, seqGt, seqLe } from '../../base/seq.ts';
 import type { TcpConnection } from '../../tcp/connection.ts';
 import { TX_LOST, TX_RETRANS, TX_SACKED } from '../../tcp/flight.ts';
+import { isTransmitTimerSet } from '../../tcp/recovery/transmit-timer.ts';
 import { isTimerSet, TIMER_PERSIST } from '../../tcp/timers.ts';
-import { isTransmitTimerSet } from '../../tcp/transmit-timer.ts';
 import { demand } from '../violation.ts';
 import type { Pair } from './pair.ts';
 import type { Party } from './party.ts';

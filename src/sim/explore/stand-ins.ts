@@ -5,9 +5,9 @@
  */
 import type { TcpConnection } from '../../tcp/connection.ts';
 import type { TcpContext } from '../../tcp/context.ts';
+import { initialWindow, windowFromSpace } from '../../tcp/receive/window.ts';
 import { type OutSegment, Segment } from '../../tcp/segment.ts';
 import type { TcpSettings } from '../../tcp/settings.ts';
-import { initialWindow, windowFromSpace } from '../../tcp/window.ts';
 import { ACK, FIN, RST, SYN } from '../../wire/tcp.ts';
 import { fromWire, type WireSegment } from './wire-segment.ts';
 

@@ -1,4 +1,4 @@
-import type { RateSample } from '../rate-sample.ts';
+import type { RateSample } from '../send/rate-sample.ts';
 import { BW_UNIT } from './bbr-units.ts';
 import type { PathState } from './congestion.ts';
 

@@ -1,5 +1,5 @@
 import { RunningExtreme } from '../../base/running-extreme.ts';
-import type { RateSample } from '../rate-sample.ts';
+import type { RateSample } from '../send/rate-sample.ts';
 import { Aggregation } from './bbr-aggregation.ts';
 import { Policer } from './bbr-policer.ts';
 import { BW_UNIT, bytesPerSecond, GAIN_UNIT } from './bbr-units.ts';

@@ -1,7 +1,7 @@
 import type { Seq } from '../../base/seq.ts';
 import type { Mib } from '../../core/mib.ts';
 import type { Sysctl } from '../../core/sysctl.ts';
-import type { RateSample } from '../rate-sample.ts';
+import type { RateSample } from '../send/rate-sample.ts';
 
 /**
  * What a congestion control may know of its connection, and the figures it steers. Windows are in segments, as in
