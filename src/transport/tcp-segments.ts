@@ -25,6 +25,7 @@ import {
   tcpSeq,
   tcpUrgent,
   tcpWindow,
+  URG,
 } from '../wire/tcp.ts';
 import { emitTcpOptions, parseTcpOptions, tcpOptionsLength } from '../wire/tcp-options.ts';
 
@@ -53,7 +54,7 @@ export function readSegment(packet: Packet, segment: Segment): void {
   segment.ack = tcpAck(view, l4);
   segment.flags = tcpFlags(view, l4);
   segment.window = tcpWindow(view, l4);
-  segment.urgent = tcpUrgent(view, l4);
+  segment.urgent = segment.has(URG) ? tcpUrgent(view, l4) : 0;
   segment.ecn = ecnField(view, packet.l3);
   segment.bytes = packet.bytes;
   segment.headerLength = headerLength;

@@ -207,8 +207,15 @@ function sendHead(
   beginRateSending(tcb);
   if (!emitData(tcb, seq, length, (fin ? FIN : 0) | (push ? PSH : 0) | cwr | ACK, ect, mss)) return false;
   tcb.sndNxt = fin ? (end + 1) | 0 : end;
-  putInFlight(tcb, seq, end, mss, headMarks & TX_ZEROCOPY, endMarks);
-  if (head !== undefined) takeFromHead(tcb, head, length);
+  const marks = headMarks & TX_ZEROCOPY;
+  if (head !== undefined && whole && segments === 1) {
+    tcb.writeQueue.shift();
+    head.end = tcb.sndNxt;
+    addToFlight(tcb, head, marks | endMarks | TX_SKB_END);
+  } else {
+    putInFlight(tcb, seq, end, mss, marks, endMarks);
+    if (head !== undefined) takeFromHead(tcb, head, length);
+  }
   if (length % mss !== 0) tcb.smallSeq = tcb.sndNxt;
   if (length > 0) tcb.context.host.mib.TcpExt.TCPOrigDataSent += segments;
   if (tcb.caState === 'Recovery' || tcb.caState === 'CWR') tcb.prrOut += segments;
@@ -218,17 +225,21 @@ function sendHead(
 
 /** The segments of [seq, end), and of a FIN up to SND.NXT, were sent: `marks` are of each, `endMarks` of the last one. */
 function putInFlight(tcb: Tcb, seq: Seq, end: Seq, mss: number, marks: number, endMarks: number): void {
-  const { context, flight, nowUs } = tcb;
   let at = seq;
   do {
     const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
     const last = next === end;
-    const upTo = last ? tcb.sndNxt : next;
-    const segment = context.newSegment(at, upTo, nowUs, marks | (last ? endMarks | TX_SKB_END : 0));
-    tagSegment(tcb, segment);
-    flight.push(segment);
+    const segment = tcb.context.newSegment(at, last ? tcb.sndNxt : next, 0, 0);
+    addToFlight(tcb, segment, marks | (last ? endMarks | TX_SKB_END : 0));
     at = next;
   } while (at !== end);
+}
+
+function addToFlight(tcb: Tcb, segment: TxSegment, marks: number): void {
+  segment.sentUs = tcb.nowUs;
+  segment.marks = marks;
+  tagSegment(tcb, segment);
+  tcb.flight.push(segment);
 }
 
 /** The tail loss probe's new data: one packet, whatever Nagle or the congestion window say. False when none may go. */
