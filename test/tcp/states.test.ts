@@ -127,6 +127,22 @@ for (const iss of ISS_VALUES) {
   });
 }
 
+describe('a FIN behind the FIN', () => {
+  for (const [state, make] of Object.entries({
+    CLOSE_WAIT: closeWait,
+    CLOSING: closing,
+    LAST_ACK: lastAck,
+  })) {
+    it(`in ${state} is none, whatever data it claims to follow`, () => {
+      const bench = make({});
+      const { rcvNxt, irs, sndUna, iss } = bench.connection;
+      bench.receive('F.', { seq: rcvNxt - irs - 1, ack: sndUna - iss, text: 'x' });
+      assert.equal(bench.state, state);
+      assert.equal(bench.connection.rcvNxt, rcvNxt);
+    });
+  }
+});
+
 describe('the transition table', () => {
   it('has no arrow that no code takes', () => {
     const table = TCP_STATES.flatMap(from =>

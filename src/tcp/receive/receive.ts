@@ -57,9 +57,9 @@ function refuseText(tcb: Tcb, reason: 'TCP_ZEROWINDOW' | 'TCP_OVERWINDOW'): fals
   return false;
 }
 
-/** A FIN may come before what it follows: where it stands is remembered until everything is there. */
+/** The one FIN may come before what it follows: where it stands is remembered until everything is there. */
 function noteFin(tcb: Tcb, segment: Segment): void {
-  if (!segment.has(FIN)) return;
+  if (!segment.has(FIN) || tcb.finReceived) return;
   tcb.finSeq = (segment.seq + segment.dataLength) | 0;
 }
 
