@@ -96,11 +96,11 @@ function sendPieces(tcb: Tcb, nagle: number, amount: Amount): boolean {
     if (head !== undefined && pieceLength(head) < quota * mss)
       growHead(tcb, head, quota * mss - pieceLength(head));
     const length = head === undefined ? 0 : pieceLength(head);
-    limitedBy = holdBack(tcb, head, length, most, nagle, amount);
+    limitedBy = holdBack(tcb, head, length, mss, most, nagle, amount);
     if (limitedBy !== 'none') break;
-    const part = length > mss ? Math.min(length, splitPoint(tcb, length, quota, nagle)) : length;
+    const part = length > mss ? Math.min(length, splitPoint(tcb, length, mss, quota, nagle)) : length;
     if (sent && tcb.output.isBusy()) break;
-    if (!sendHead(tcb, head, part, part === length && finIsNext(tcb))) break;
+    if (!sendHead(tcb, head, part, part === length && finIsNext(tcb), mss)) break;
     sent = true;
     if (amount !== 'all') break;
   }
@@ -123,11 +123,11 @@ function holdBack(
   tcb: Tcb,
   head: TxSegment | undefined,
   length: number,
+  mss: number,
   most: number,
   nagle: number,
   amount: Amount,
 ): Limit {
-  const mss = currentMss(tcb);
   const last = tcb.writeQueue.length <= 1;
   const fin = finIsNext(tcb);
   const needed = length > mss ? mss : length + (fin ? 1 : 0);
@@ -156,8 +156,7 @@ function nagleHolds(tcb: Tcb, nagle: number): boolean {
 }
 
 /** How many bytes of a piece longer than a segment go at once (Linux's tcp_mss_split_point). */
-function splitPoint(tcb: Tcb, length: number, quota: number, nagle: number): number {
-  const mss = currentMss(tcb);
+function splitPoint(tcb: Tcb, length: number, mss: number, quota: number, nagle: number): number {
   const full = quota * mss;
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   if (full <= window && tcb.writeQueue.length > 1) return full;
@@ -185,13 +184,7 @@ function hasTooManySegments({ flight, sndBuf }: Tcb): boolean {
  * Emits the first `length` bytes of the first piece in segments of `mss`, with the FIN behind them when `fin`. False
  * when this host had no room for it: then it is as if nothing had been tried.
  */
-function sendHead(
-  tcb: Tcb,
-  head: TxSegment | undefined,
-  length: number,
-  fin: boolean,
-  mss: number = currentMss(tcb),
-): boolean {
+function sendHead(tcb: Tcb, head: TxSegment | undefined, length: number, fin: boolean, mss: number): boolean {
   const { flight } = tcb;
   if (flight.inFlight === 0) tcb.congestion.onRestart(tcb);
   const seq = tcb.sndNxt;
@@ -257,14 +250,15 @@ export function hasWindow(tcb: Tcb): boolean {
  * False when this host had no room for it. The caller has seen that something waits and fits, and sets the timer.
  */
 export function sendIntoWindow(tcb: Tcb): boolean {
+  const mss = currentMss(tcb);
   const window = seqDiff(tcb.sndWndEnd, tcb.sndNxt);
   let head = tcb.writeQueue.at(0);
   let length = 0;
   if (head !== undefined) {
     if (seqLt(tcb.pushSeq, head.end)) tcb.pushSeq = head.end;
     head.marks |= TX_PUSH;
-    length = Math.min(pieceLength(head), window, currentMss(tcb));
+    length = Math.min(pieceLength(head), window, mss);
     if (length < pieceLength(head)) head = splitHead(tcb, head, length);
   }
-  return sendHead(tcb, head, length, finIsNext(tcb) && window > length);
+  return sendHead(tcb, head, length, finIsNext(tcb) && window > length, mss);
 }
