@@ -20,6 +20,16 @@ for (const iss of ISS_VALUES) {
       assert.ok(connection.readable <= 20000, 'and never more than the buffer');
     });
 
+    it('with tcp_shrink_window stays open to what fills a gap, whatever waits behind that', () => {
+      const sysctl = { tcp_shrink_window: true, tcp_rmem: [4096, 16384, 65536] as const };
+      const bench = established({ iss, peerScale: 7, sysctl });
+      const end = bench.connection.rcvWndLeft;
+      for (let seq = 101; seq + 100 <= end; seq += 100) bench.receive('.', { seq, text: 'y'.repeat(100) });
+      assert.ok((bench.takeSent().at(-1)?.window ?? 0) > 0);
+      bench.receive('.', { seq: 1, text: 'x'.repeat(100) });
+      assert.ok(bench.connection.readable >= 6000, 'the gap is filled, and nothing behind it was lost');
+    });
+
     it('does not open in small steps (silly windows): the reader makes room for an announcement', () => {
       const bench = established({ iss, settings: { rcvBuf: 4000, rcvBufLocked: true } });
       bench.receive('.', { text: 'x'.repeat(bench.connection.rcvWndLeft) });

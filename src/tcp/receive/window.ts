@@ -103,9 +103,12 @@ function wholeSegments({ rcvWnd }: Tcb, free: number, mss: number, full: number)
   return mss === full && free > rcvWnd + (full >> 1) ? free : rcvWnd;
 }
 
-/** tcp_shrink_window, which needs a scale. */
+/**
+ * tcp_shrink_window, which needs a scale. Not while something waits behind a gap: its memory would close the window to
+ * what fills the gap, for ever when nothing is there to be read.
+ */
 function mayShrink(tcb: Tcb): boolean {
-  return tcb.context.host.sysctl.tcp_shrink_window && tcb.rcvWscale > 0;
+  return tcb.context.host.sysctl.tcp_shrink_window && tcb.rcvWscale > 0 && !tcb.receiveQueue.hasGap;
 }
 
 /** What is offered now: never less than what was promised before, unless that is allowed, or memory is out. */
