@@ -190,7 +190,8 @@ const HARMLESS: readonly Partial<Sysctl>[] = [
   { tcp_moderate_rcvbuf: false },
   { tcp_slow_start_after_idle: false },
   { tcp_reordering: 10 },
-  { tcp_rto_min_us: 20_000 },
+  // The patience with an orphan is counted in doublings of it: 80 s instead of 10.
+  { tcp_rto_min_us: 20_000, tcp_orphan_retries: 11 },
   { tcp_rfc1337: true },
   { ethertype_gso_max_size: 0 },
   { ethertype_init_cwnd: 1 },

@@ -147,6 +147,7 @@ export class TimeWaits {
       TcpExt.TCPTimeWaitOverflow++;
       flows.remove(endpoint);
       binding.release();
+      this.trace(endpoint, 'abort');
       return;
     }
     const entry = new TimeWait(this.layer, endpoint, binding);
@@ -205,15 +206,15 @@ export class TimeWaits {
     if (this.first !== null) this.layer.host.timers.set(this.alarm, this.first.dueUs);
   }
 
-  private trace(entry: TimeWait, cause: TcpCause): void {
+  private trace(ended: Flow, cause: TcpCause): void {
     const { trace, name, nowUs } = this.layer.host;
     if (trace === null || (trace.wants & TRACE_STATE) === 0) return;
     trace.emit({
       type: 'tcp:state',
       atUs: nowUs,
       host: name,
-      local: formatEndpoint(entry.localAddress, entry.localPort),
-      remote: formatEndpoint(entry.remoteAddress, entry.remotePort),
+      local: formatEndpoint(ended.localAddress, ended.localPort),
+      remote: formatEndpoint(ended.remoteAddress, ended.remotePort),
       from: 'TIME_WAIT',
       to: nextState('TIME_WAIT', cause) ?? 'CLOSED',
       cause,

@@ -124,6 +124,7 @@ describe('TIME_WAIT', () => {
     assert.equal(bench.layer.timeWaits.count, 1);
     assert.equal(bench.host.mib.TcpExt.TCPTimeWaitOverflow, 1);
     assert.equal(bench.layer.flows.size, 1);
+    assert.equal(bench.arrows.at(-1), 'TIME_WAIT abort CLOSED');
   });
 
   it('survives what a user does with its socket: close, and abort', () => {
