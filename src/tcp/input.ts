@@ -200,7 +200,7 @@ function checkReset(tcb: Tcb, segment: Segment): boolean {
 }
 
 /** The peer has reset the connection: the errno is Linux's (tcp_reset). */
-export function resetByPeer(tcb: Tcb): void {
+function resetByPeer(tcb: Tcb): void {
   const errno = tcb.state === 'SYN_SENT' ? ECONNREFUSED : tcb.state === 'CLOSE_WAIT' ? EPIPE : ECONNRESET;
   // What came before the reset stays readable, as in Linux; RFC 9293 would flush it.
   endConnection(tcb, 'receive RST', errno);
@@ -372,7 +372,7 @@ function takeText(tcb: Tcb, segment: Segment): boolean {
 // --- eighth: FIN ------------------------------------------------------------------------------------------------
 
 /** The peer's FIN is the next thing in sequence. */
-export function takeFin(tcb: Tcb): void {
+function takeFin(tcb: Tcb): void {
   receiveFin(tcb);
   // In a dialogue of which the other half is over, our data may carry the ACK.
   if (tcb.state === 'ESTABLISHED') tcb.pingPong = true;

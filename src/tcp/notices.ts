@@ -15,7 +15,7 @@ import type { Tcb } from './tcb.ts';
 
 /** SO_EE_ORIGIN_*: what a notice is about. */
 export const ORIGIN_TIMESTAMPING = 4;
-export const ORIGIN_ZEROCOPY = 5;
+const ORIGIN_ZEROCOPY = 5;
 /** SO_EE_CODE_ZEROCOPY_COPIED: the bytes were copied all the same. */
 const ZEROCOPY_COPIED = 1;
 
@@ -25,11 +25,11 @@ const STAMP_SCHEDULED = 1;
 const STAMP_ACKNOWLEDGED = 2;
 
 /** SOF_TIMESTAMPING_*: the bits that a stream knows. */
-export const STAMP_TX_SOFTWARE = 1 << 1;
-export const STAMP_SOFTWARE = 1 << 4;
+const STAMP_TX_SOFTWARE = 1 << 1;
+const STAMP_SOFTWARE = 1 << 4;
 export const STAMP_OPT_ID = 1 << 7;
-export const STAMP_TX_SCHED = 1 << 8;
-export const STAMP_TX_ACK = 1 << 9;
+const STAMP_TX_SCHED = 1 << 8;
+const STAMP_TX_ACK = 1 << 9;
 export const STAMP_OPT_TSONLY = 1 << 11;
 export const STAMP_OPT_ID_TCP = 1 << 16;
 const STAMP_TX = STAMP_TX_SOFTWARE | STAMP_TX_SCHED | STAMP_TX_ACK;

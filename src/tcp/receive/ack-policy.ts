@@ -15,7 +15,7 @@ import { noteScalingRatio } from './receive-space.ts';
 import { selectWindow } from './window.ts';
 
 /** The shortest delay (Linux's TCP_DELACK_MIN), in microseconds. */
-export const DELAYED_ACK_MIN_US = 40_000;
+const DELAYED_ACK_MIN_US = 40_000;
 const DELAYED_ACK_IDLE_MAX_US = 500_000;
 /** Linux's tick. */
 const TICK_US = 1000;

@@ -79,7 +79,7 @@ export function receiveFin(tcb: Tcb): void {
 }
 
 /** An ACK is owed, and at once. */
-export function owesAckNow(tcb: Tcb): void {
+function owesAckNow(tcb: Tcb): void {
   tcb.ackPending = true;
   tcb.ackNow = true;
 }
@@ -118,7 +118,7 @@ function makeDo(tcb: Tcb, segment: Segment): boolean {
 }
 
 /** What a segment costs in memory. */
-export function costOf(tcb: Tcb, segment: Segment): number {
+function costOf(tcb: Tcb, segment: Segment): number {
   return truesize(tcb.ipHeaderLength + segment.headerLength + segment.dataLength);
 }
 

@@ -36,7 +36,7 @@ export function fullSpace(tcb: Tcb): number {
 }
 
 /** What of it is left beside what waits to be read; below 0 when that takes more than the buffer. */
-export function freeSpace(tcb: Tcb): number {
+function freeSpace(tcb: Tcb): number {
   return windowOf(tcb, tcb.rcvBuf - tcb.receiveQueue.memory.used);
 }
 

@@ -15,7 +15,7 @@ import type { AckOutcome } from '../recovery/ack-outcome.ts';
 import type { Tcb } from '../tcb.ts';
 
 /** Of a segment that takes no part: its arrival is no sample. */
-export const NO_TAG = -1;
+const NO_TAG = -1;
 
 /** What one acknowledgement says of the path's rate (Linux's rate_sample). Times in microseconds. */
 export class RateSample {
@@ -117,7 +117,7 @@ export function checkAppLimited(tcb: Tcb): void {
 }
 
 /** What is sent from now on, until all of it has arrived, says nothing of what the path could do. */
-export function markAppLimited(tcb: Tcb): void {
+function markAppLimited(tcb: Tcb): void {
   tcb.appLimited = tcb.delivered + tcb.flight.inFlight || 1;
 }
 
