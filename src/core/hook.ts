@@ -6,22 +6,26 @@ export type HookPoint = 'ingress' | 'egress';
 /** `true` lets the packet pass, `false` drops it. The hook must not keep the packet. */
 export type Hook = (packet: Packet) => boolean;
 
-/** The hooks of one stack, in the order in which they were added. */
-export class Hooks {
-  private readonly lists: Record<HookPoint, Hook[]> = { ingress: [], egress: [] };
+/** The hooks of one point, in the order in which they were added. */
+export class HookList {
+  private list: readonly Hook[] = [];
 
   /** Adds a hook; returns a function that removes it. */
-  add(point: HookPoint, hook: Hook): () => void {
-    this.lists[point].push(hook);
+  add(hook: Hook): () => void {
+    this.list = [...this.list, hook];
     return () => {
-      this.lists[point] = this.lists[point].filter(other => other !== hook);
+      this.list = this.list.filter(other => other !== hook);
     };
   }
 
-  /** Whether the packet may pass this point. Costs a length check when there is no hook. */
-  pass(point: HookPoint, packet: Packet): boolean {
-    const list = this.lists[point];
-    if (list.length === 0) return true;
-    return list.every(hook => hook(packet));
+  /** Whether the packet may pass. Costs a length check when there is no hook. */
+  pass(packet: Packet): boolean {
+    return this.list.length === 0 || this.list.every(hook => hook(packet));
   }
+}
+
+/** The hooks of one stack, by their points. */
+export class Hooks implements Record<HookPoint, HookList> {
+  readonly ingress = new HookList();
+  readonly egress = new HookList();
 }

@@ -33,6 +33,8 @@ export class Packet {
   readonly owner: PacketOwner;
   /** The slot's memory. */
   readonly bytes: Uint8Array;
+  /** Where the slot begins in the memory of its owner; -1 when it has memory of its own. For the owner alone. */
+  readonly slotAt: number;
   /** The same memory, for multi-byte fields. */
   readonly view: DataView;
   /** Where the packet begins at the present layer. */
@@ -63,9 +65,10 @@ export class Packet {
   /** Whether the slot is lent out. Written by the pool alone. */
   inUse = false;
 
-  constructor(owner: PacketOwner, bytes: Uint8Array) {
+  constructor(owner: PacketOwner, bytes: Uint8Array, slotAt = -1) {
     this.owner = owner;
     this.bytes = bytes;
+    this.slotAt = slotAt;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 

@@ -63,13 +63,16 @@ export class PacketPool implements PacketOwner {
     packet.inUse = false;
     this.inUse--;
     packet.reset();
-    if (packet.bytes.buffer !== this.checksum.memory.buffer) this.overflow--;
+    if (packet.slotAt < 0) this.overflow--;
     else if (packet.bytes.length === SMALL_SLOT) this.small.push(packet);
     else this.large.push(packet);
   }
 
   sum(packet: Packet, start: number, end: number, initial: number): number {
-    return this.checksum.sum(packet.bytes, start, end, initial);
+    const { bytes, slotAt } = packet;
+    return slotAt < 0
+      ? this.checksum.sum(bytes, start, end, initial)
+      : this.checksum.sumInPlace(bytes, slotAt, start, end, initial);
   }
 
   private takeSmall(): Packet | null {
@@ -77,7 +80,7 @@ export class PacketPool implements PacketOwner {
     if (free !== undefined) return free;
     if (this.smallMade === this.limits.smallSlots) return this.takeFromHeap(SMALL_SLOT);
     const at = this.limits.largeSlots * LARGE_SLOT + this.smallMade++ * SMALL_SLOT;
-    return new Packet(this, this.checksum.memory.subarray(at, at + SMALL_SLOT));
+    return new Packet(this, this.checksum.memory.subarray(at, at + SMALL_SLOT), at);
   }
 
   private takeLarge(size: number): Packet | null {
@@ -86,7 +89,7 @@ export class PacketPool implements PacketOwner {
     if (free !== undefined) return free;
     if (this.largeMade === this.limits.largeSlots) return this.takeFromHeap(LARGE_SLOT);
     const at = this.largeMade++ * LARGE_SLOT;
-    return new Packet(this, this.checksum.memory.subarray(at, at + LARGE_SLOT));
+    return new Packet(this, this.checksum.memory.subarray(at, at + LARGE_SLOT), at);
   }
 
   private takeFromHeap(size: number): Packet | null {

@@ -56,6 +56,8 @@ class Scheduler {
   private sinceTurn = 0;
   /** The latest time seen: what is due by then needs no look at the clock. */
   private seenUs: number;
+  /** Whether nothing has run since the clock was read: whoever asks first need not read it again. */
+  private clockIsFresh = false;
   /** When the runtime's timer goes off, and what calls it off. */
   private timerUs = Number.POSITIVE_INFINITY;
   private stopTimer: () => void = () => {};
@@ -86,7 +88,8 @@ class Scheduler {
 
   /** What is armed for a time that was read here needs no second look at the clock. */
   readClock(): number {
-    this.seenUs = this.runtime.nowUs();
+    if (!this.clockIsFresh) this.seenUs = this.runtime.nowUs();
+    this.clockIsFresh = false;
     return this.seenUs;
   }
 
@@ -139,6 +142,7 @@ class Scheduler {
       task.ready = false;
       this.sinceTurn++;
       task.run();
+      this.clockIsFresh = false;
       if (this.sinceTurn % TASKS_PER_CLOCK_READ === 0 && this.collectDue() >= endUs) {
         this.sinceTurn = TASKS_PER_TURN;
       }
@@ -152,6 +156,7 @@ class Scheduler {
       task.ready = true;
       this.ready.push(task);
     }
+    this.clockIsFresh = true;
     return nowUs;
   }
 

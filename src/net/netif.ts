@@ -176,7 +176,7 @@ export class Netif implements LinkPort {
     packet.netif = this.index;
     packet.atUs = host.nowUs;
     if (this.link.medium === 'ethernet') this.header(packet, destinationHigh, destinationLow, type);
-    if (!host.hooks.pass('egress', packet)) {
+    if (!host.hooks.egress.pass(packet)) {
       host.dropped('netif', 'HOOK_DROP', this.name);
       packet.release();
       return 0;
@@ -235,7 +235,7 @@ export class Netif implements LinkPort {
     this.stats.packets++;
     this.stats.bytes += packet.length;
     tracePacket(host, this.name, this.link.medium, 'in', packet);
-    if (host.hooks.pass('ingress', packet)) return packet;
+    if (host.hooks.ingress.pass(packet)) return packet;
     host.dropped('netif', 'HOOK_DROP', this.name);
     packet.release();
     return null;

@@ -66,8 +66,9 @@ export class SendCall extends BlockingCall {
   protected flags: number;
   protected to: Sockaddr | null;
   private readonly cuts: readonly number[];
-  protected sent = 0;
+  protected sent: number;
 
+  /** `sent`: how many bytes were taken before. */
   constructor(
     ops: Ops,
     socket: Socket,
@@ -75,6 +76,7 @@ export class SendCall extends BlockingCall {
     flags: number,
     to: Sockaddr | null,
     cuts: readonly number[] = [],
+    sent = 0,
   ) {
     super(ops.context, socket, POLLOUT);
     this.socket = socket;
@@ -82,6 +84,7 @@ export class SendCall extends BlockingCall {
     this.flags = flags;
     this.to = to;
     this.cuts = cuts;
+    this.sent = sent;
   }
 
   protected override attempt(): number {

@@ -1,4 +1,4 @@
-import { EFAULT, EINTR } from '../base/errno.ts';
+import { EAGAIN, EFAULT, EINTR } from '../base/errno.ts';
 import { POLLOUT } from '../core/readiness.ts';
 import { AcceptCall, ConnectCall, EpollWaitCall, ReceiveCall, SendCall } from './blocking-calls.ts';
 import type { Sys } from './calls.ts';
@@ -152,9 +152,13 @@ export class SysWait {
     if (typeof target === 'number') return Promise.resolve(target);
     const { socket, to } = target;
     const { sndTimeoutUs } = socket.options;
-    return socket instanceof TcpSocket && socket.opensWith(flags)
-      ? new FastOpenCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options)
-      : new SendCall(ops, socket, buf, flags, to, cuts).start(sndTimeoutUs, options);
+    if (socket instanceof TcpSocket && socket.opensWith(flags))
+      return new FastOpenCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options);
+    // Most calls are over at once, and need no object that waits.
+    const result = socket.send(buf, 0, buf.length, flags, to, cuts);
+    if (result === buf.length || (result < 0 && result !== -EAGAIN)) return Promise.resolve(result);
+    const sent = Math.max(result, 0);
+    return new SendCall(ops, socket, buf, flags, null, cuts, sent).start(sndTimeoutUs, options);
   }
 
   /** recv(2): at least one byte (MSG_WAITALL: all), or 0 at the end of a stream. */

@@ -219,7 +219,7 @@ export class Stack {
 
   /** Looks at packets, changes them or stops them; returns what removes the hook. */
   hook(point: HookPoint, hook: Hook): () => void {
-    return this.host.hooks.add(point, hook);
+    return this.host.hooks[point].add(hook);
   }
 
   get name(): string {

@@ -21,6 +21,8 @@ export interface Checksum {
   readonly memory: Uint8Array;
   /** The folded sum of `bytes[start, end)` plus `initial` (0 .. 2^32-1), not complemented. */
   sum(bytes: Uint8Array, start: number, end: number, initial: number): number;
+  /** The same of `bytes` that are a part of `memory`, from `at` on, and at most 128 KiB: without asking where they lie. */
+  sumInPlace(bytes: Uint8Array, at: number, start: number, end: number, initial: number): number;
 }
 
 /** How sums are made: in WebAssembly with or without SIMD, or in JavaScript. */
@@ -44,7 +46,11 @@ export function createChecksum(
         : createWasmChecksum(memoryBytes, kind === 'simd' ? CHECKSUM_SIMD : CHECKSUM_SCALAR);
     if (checksum !== null) return checksum;
   }
-  return { memory: new Uint8Array(memoryBytes), sum: sum16 };
+  return {
+    memory: new Uint8Array(memoryBytes),
+    sum: sum16,
+    sumInPlace: (bytes, _at, start, end, initial) => sum16(bytes, start, end, initial),
+  };
 }
 
 function createWasmChecksum(memoryBytes: number, hex: string): Checksum | null {
@@ -67,12 +73,14 @@ class WasmChecksum implements Checksum {
   private readonly buffer: ArrayBuffer;
   /** Where bytes from elsewhere are copied to, BLOCK bytes behind `memory`. */
   private readonly scratch: Uint8Array;
+  private readonly scratchAt: number;
   private readonly kernel: Kernel;
 
   constructor(buffer: ArrayBuffer, memoryBytes: number, kernel: Kernel) {
     this.buffer = buffer;
     this.memory = new Uint8Array(buffer, 0, memoryBytes);
-    this.scratch = new Uint8Array(buffer, buffer.byteLength - BLOCK, BLOCK);
+    this.scratchAt = buffer.byteLength - BLOCK;
+    this.scratch = new Uint8Array(buffer, this.scratchAt, BLOCK);
     this.kernel = kernel;
   }
 
@@ -82,11 +90,20 @@ class WasmChecksum implements Checksum {
     if (length > BLOCK) {
       return this.sum(bytes, start + BLOCK, end, this.sum(bytes, start, start + BLOCK, initial));
     }
-    let at = bytes.byteOffset + start;
-    if (bytes.buffer !== this.buffer) {
-      this.scratch.set(bytes.subarray(start, end));
-      at = this.scratch.byteOffset;
-    }
+    if (bytes.buffer === this.buffer) return this.sumMemory(bytes.byteOffset + start, length, initial);
+    this.scratch.set(bytes.subarray(start, end));
+    return this.sumMemory(this.scratchAt, length, initial);
+  }
+
+  sumInPlace(bytes: Uint8Array, at: number, start: number, end: number, initial: number): number {
+    const length = end - start;
+    return length < WASM_MIN
+      ? sum16(bytes, start, end, initial)
+      : this.sumMemory(at + start, length, initial);
+  }
+
+  /** At most BLOCK bytes. */
+  private sumMemory(at: number, length: number, initial: number): number {
     const little = foldChecksum(this.kernel(at, at + length));
     const big = ((little & 0xff) << 8) | (little >>> 8);
     return foldChecksum(big + (initial & 0xffff) + (initial >>> 16));

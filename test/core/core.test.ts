@@ -172,20 +172,20 @@ describe('Hooks', () => {
     const packet = take(new PacketPool({ smallSlots: 1, largeSlots: 0 }), 10);
     const asked: string[] = [];
     let verdict = true;
-    hooks.add('ingress', () => asked.push('first') > 0);
-    const remove = hooks.add('ingress', () => {
+    hooks.ingress.add(() => asked.push('first') > 0);
+    const remove = hooks.ingress.add(() => {
       asked.push('second');
       return verdict;
     });
-    hooks.add('ingress', () => asked.push('third') > 0);
-    assert.equal(hooks.pass('egress', packet), true);
+    hooks.ingress.add(() => asked.push('third') > 0);
+    assert.equal(hooks.egress.pass(packet), true);
     assert.deepEqual(asked, []);
-    assert.equal(hooks.pass('ingress', packet), true);
+    assert.equal(hooks.ingress.pass(packet), true);
     verdict = false;
-    assert.equal(hooks.pass('ingress', packet), false);
+    assert.equal(hooks.ingress.pass(packet), false);
     assert.deepEqual(asked.splice(0), ['first', 'second', 'third', 'first', 'second']);
     remove();
-    assert.equal(hooks.pass('ingress', packet), true);
+    assert.equal(hooks.ingress.pass(packet), true);
     assert.deepEqual(asked, ['first', 'third']);
   });
 });

@@ -215,7 +215,7 @@ test('hooks see and stop packets', () => {
   const link = new TestLink({ mac: 1 });
   host.attach(link, '10.0.0.1/24');
   const seen: number[] = [];
-  const remove = host.host.hooks.add('ingress', packet => {
+  const remove = host.host.hooks.ingress.add(packet => {
     seen.push(packet.length);
     return false;
   });
@@ -224,7 +224,7 @@ test('hooks see and stop packets', () => {
   assert.deepEqual(seen, [35]);
   assert.deepEqual(host.drops(), ['HOOK_DROP']);
   remove();
-  host.host.hooks.add('egress', () => false);
+  host.host.hooks.egress.add(() => false);
   host.send('255.255.255.255', 'out');
   assert.equal(link.frames.length, 0);
   link.inject(frame(ipv4({ data: 'x' })));
@@ -276,7 +276,7 @@ test('run is never nested, and a hook that throws does not block the next run', 
   const host = new TestHost(new ManualEnv(), 'a');
   const link = new TestLink({ mac: 1 });
   host.attach(link, '10.0.0.1/24');
-  const remove = host.host.hooks.add('ingress', () => {
+  const remove = host.host.hooks.ingress.add(() => {
     host.ip.run(1);
     return true;
   });

@@ -107,7 +107,7 @@ describe('udp: sending and receiving', () => {
   it('sets DF as IP_MTU_DISCOVER says', () => {
     const { clock, a, b } = twoHosts();
     const seen: boolean[] = [];
-    b.host.hooks.add('ingress', packet => {
+    b.host.hooks.ingress.add(packet => {
       const header = parseIpv4(packet.view, packet.l3 || packet.start, packet.end);
       if (header !== null) seen.push(header.dontFragment);
       return true;
@@ -301,7 +301,7 @@ describe('udp: checksums', () => {
   function withChecksum(change: (checksum: number) => number): { texts: string[]; b: UdpHost } {
     const { clock, a, b } = twoHosts();
     const server = bound(b, '0.0.0.0', 53);
-    a.host.hooks.add('egress', packet => {
+    a.host.hooks.egress.add(packet => {
       if (packet.protocol === 17) {
         const checksum = packet.view.getUint16(packet.l4 + 6);
         setUdpChecksum(packet.view, packet.l4, change(checksum));

@@ -70,6 +70,7 @@ for (const kind of KINDS) {
           const end = offset + data.length;
           const expected = reference(slot, offset, end, initial);
           assert.equal(checksum.sum(slot, offset, end, initial), expected);
+          assert.equal(checksum.sumInPlace(slot, 1024, offset, end, initial), expected);
           assert.equal(checksum.sum(elsewhere, offset, end, initial), expected);
           assert.equal(sum16(elsewhere, offset, end, initial), expected);
         },
