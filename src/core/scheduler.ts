@@ -128,6 +128,7 @@ class Scheduler {
     try {
       this.runBatch();
     } finally {
+      this.clockIsFresh = false;
       this.draining = false;
       this.arrangeNext();
     }
@@ -151,7 +152,8 @@ class Scheduler {
 
   /** Moves what has become due from the heap to the ready tasks; returns the time. */
   private collectDue(): number {
-    const nowUs = this.readClock();
+    const nowUs = this.runtime.nowUs();
+    this.seenUs = nowUs;
     for (let task = this.heap.popDue(nowUs); task !== undefined; task = this.heap.popDue(nowUs)) {
       task.ready = true;
       this.ready.push(task);
