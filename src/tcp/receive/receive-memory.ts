@@ -68,7 +68,7 @@ export class ReceiveMemory {
       const at = this.place(0);
       if (!seqLe(this.ring[at] as number, copied)) return;
       this.used -= this.ring[at + 1] as number;
-      this.head = (this.head + 1) & (this.ring.length / 2 - 1);
+      this.head = (this.head + 1) & ((this.ring.length >> 1) - 1);
       this.count--;
     }
     if (this.ring.length > 2 * PLACES_KEPT) this.ring = NO_PLACES;
@@ -115,12 +115,13 @@ export class ReceiveMemory {
   }
 
   private grow(): void {
-    const ring = new Array<number>(Math.max(2 * this.ring.length, 2)).fill(0);
+    const size = Math.max(2 * this.ring.length, 2);
+    const ring: number[] = [];
     for (let index = 0; index < this.count; index++) {
       const at = this.place(index);
-      ring[2 * index] = this.ring[at] as number;
-      ring[2 * index + 1] = this.ring[at + 1] as number;
+      ring.push(this.ring[at] as number, this.ring[at + 1] as number);
     }
+    while (ring.length < size) ring.push(0, 0);
     this.ring = ring;
     this.head = 0;
   }
