@@ -26,7 +26,7 @@ export class TcpContext {
     this.blackhole = new FastOpenBlackhole(host);
   }
 
-  newSegment(seq: number, end: number, sentUs: number, marks: number): TxSegment {
+  newSegment(seq: number, end: number, sentUs = 0, marks = 0): TxSegment {
     const segment = this.freeSegments.pop();
     if (segment === undefined) return newTxSegment(seq, end, sentUs, marks);
     segment.seq = seq;

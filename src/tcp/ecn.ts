@@ -71,7 +71,7 @@ export function withdrawCwr(tcb: Tcb): void {
   tcb.ecnFlags &= ~ECN_QUEUE_CWR;
 }
 
-/** CWR, once after each reduction, for new data. */
+/** CWR, once after each reduction, for new data; gone with that when this host had no room for it (Linux). */
 export function takeCwr(tcb: Tcb): number {
   if ((tcb.ecnFlags & ECN_QUEUE_CWR) === 0) return 0;
   tcb.ecnFlags &= ~ECN_QUEUE_CWR;

@@ -182,7 +182,7 @@ function hasTooManySegments({ flight, sndBuf }: Tcb): boolean {
 
 /**
  * Emits the first `length` bytes of the first piece in segments of `mss`, with the FIN behind them when `fin`. False
- * when this host had no room for it: then it is as if nothing had been tried.
+ * when this host had no room for it: then nothing is in flight that was not before.
  */
 function sendHead(tcb: Tcb, head: TxSegment | undefined, length: number, fin: boolean, mss: number): boolean {
   const { flight } = tcb;
@@ -222,7 +222,7 @@ function putInFlight(tcb: Tcb, seq: Seq, end: Seq, mss: number, marks: number, e
   do {
     const next = seqLt((at + mss) | 0, end) ? (at + mss) | 0 : end;
     const last = next === end;
-    const segment = tcb.context.newSegment(at, last ? tcb.sndNxt : next, 0, 0);
+    const segment = tcb.context.newSegment(at, last ? tcb.sndNxt : next);
     addToFlight(tcb, segment, marks | (last ? endMarks | TX_SKB_END : 0));
     at = next;
   } while (at !== end);
