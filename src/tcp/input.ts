@@ -22,7 +22,7 @@ import { answerSynAgain, refuseRepetition, synAckAcknowledged } from './fast-ope
 import { TX_SYN } from './flight.ts';
 import { updateMss } from './mss.ts';
 import { ackDueNow, beginSegmentSize, enterQuickAck } from './receive/ack-policy.ts';
-import { receiveFin, receiveOld, receiveText, setDsack } from './receive/receive.ts';
+import { receiveFin, receiveOld, receiveText, sendOverdueAck, setDsack } from './receive/receive.ts';
 import { beginReceiveSpace, measureReceiverRttByEcho } from './receive/receive-space.ts';
 import type { Segment } from './segment.ts';
 import { beginMtuSearch } from './send/mtu-probe.ts';
@@ -49,6 +49,7 @@ export function onSegment(tcb: Tcb, segment: Segment): void {
     return;
   }
   if (tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return;
+  sendOverdueAck(tcb);
   if (!checkSequence(tcb, segment)) return;
   if (!checkReset(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;

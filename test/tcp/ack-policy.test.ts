@@ -162,3 +162,30 @@ describe('SACK blocks', () => {
     assert.deepEqual(bench.take().at(-1), '. 1:1 ack 1 sack 31:32');
   });
 });
+
+describe('SACKs that are put off (tcp_comp_sack_delay_ns)', () => {
+  /** Six segments behind a gap: three are acknowledged at once, the others together in a moment. */
+  function putOff(): Bench {
+    const bench = established();
+    for (const seq of [11, 21, 31, 41, 51, 61]) bench.receive('.', { seq, text: segments(1) });
+    assert.deepEqual(
+      bench.take().map(line => line.split('sack ')[1]),
+      ['11:21', '11:31', '11:41'],
+    );
+    return bench;
+  }
+
+  it('go before what comes after their time, though the host is late with its timers', () => {
+    const bench = putOff().beLate(2 * MS);
+    bench.receive('.', { seq: 1, text: segments(1) });
+    assert.deepEqual(bench.take(), ['. 1:1 ack 1 sack 11:71', '. 1:1 ack 71']);
+    assert.equal(bench.host.mib.TcpExt.TCPAckCompressed, 2);
+  });
+
+  it('are one with the ACK of what fills the gap in time', () => {
+    const bench = putOff();
+    bench.receive('.', { seq: 1, text: segments(1) });
+    assert.deepEqual(bench.take(), ['. 1:1 ack 71']);
+    assert.deepEqual(bench.advance(10 * MS).take(), []);
+  });
+});

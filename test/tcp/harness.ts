@@ -193,6 +193,12 @@ export class Bench implements TcpOutput {
     return this;
   }
 
+  /** Time passes, and the host is too busy for its timers. */
+  beLate(us: number): this {
+    this.setNow(this.host.nowUs + us);
+    return this;
+  }
+
   write(text: string, flags = 0): number {
     const bytes = Buffer.from(text, 'latin1');
     return this.connection.write(bytes, 0, bytes.length, flags);

@@ -9,6 +9,7 @@ import { noteEcnOfData } from '../ecn.ts';
 import { sendAck } from '../emit.ts';
 import type { Segment } from '../segment.ts';
 import type { Tcb } from '../tcb.ts';
+import { TIMER_COMPRESSED_ACK, timerDue } from '../timers.ts';
 import { endCompression, enterQuickAck, learnSegmentSize, noteDataReceived } from './ack-policy.ts';
 import { truesize } from './receive-memory.ts';
 import {
@@ -196,6 +197,19 @@ function sendCompressed(tcb: Tcb, { seq, length }: Segment): void {
   const joins = sackRanges.findIndex(range => seqLe(range.start, end) && seqGe(range.end, seq));
   const before = joins < 0 ? sackRanges.length : joins;
   if (before >= SACK_BLOCKS_EXPECTED && endCompression(tcb, true)) sendAck(tcb);
+}
+
+/** The time for which ACKs were put off is over. */
+export function compressedAckTimeout(tcb: Tcb): void {
+  if (endCompression(tcb, true)) sendAck(tcb);
+}
+
+/**
+ * What was put off until a moment before now goes before what has come now is looked at: a host that is busy with
+ * packets comes to its timers late, and a repetition that fills the gap would leave nothing to put off.
+ */
+export function sendOverdueAck(tcb: Tcb): void {
+  if (tcb.compressedAcks > 0 && timerDue(tcb, TIMER_COMPRESSED_ACK) < tcb.nowUs) compressedAckTimeout(tcb);
 }
 
 /** What the receive queue saw twice is for the next SACK. */
