@@ -2,7 +2,7 @@ import { EAGAIN, EFAULT, EINTR } from '../base/errno.ts';
 import { POLLOUT } from '../core/readiness.ts';
 import { AcceptCall, ConnectCall, EpollWaitCall, ReceiveCall, SendCall } from './blocking-calls.ts';
 import type { Sys } from './calls.ts';
-import { MSG_TRUNC, MSG_ZEROCOPY } from './constants.ts';
+import { MSG_TRUNC, MSG_ZEROCOPY, SOCK_STREAM } from './constants.ts';
 import { MessageOut } from './control.ts';
 import type { EpollEvent } from './epoll.ts';
 import { FastOpenCall } from './fast-open-call.ts';
@@ -154,9 +154,10 @@ export class SysWait {
     const { sndTimeoutUs } = socket.options;
     if (socket instanceof TcpSocket && socket.opensWith(flags))
       return new FastOpenCall(ops, socket, buf, flags, to).start(sndTimeoutUs, options);
-    // Most calls are over at once, and need no object that waits.
     const result = socket.send(buf, 0, buf.length, flags, to, cuts);
-    if (result === buf.length || (result < 0 && result !== -EAGAIN)) return Promise.resolve(result);
+    // Most calls are over at once, and need no object that waits. A datagram leaves at once or not at all.
+    const over = result === buf.length || (result < 0 && result !== -EAGAIN);
+    if (over || socket.type !== SOCK_STREAM) return Promise.resolve(result);
     const sent = Math.max(result, 0);
     return new SendCall(ops, socket, buf, flags, null, cuts, sent).start(sndTimeoutUs, options);
   }

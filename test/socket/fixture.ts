@@ -21,8 +21,10 @@ export function udpSys(host: UdpHost): Sys {
 }
 
 /** Two hosts on a cable with their calls; UDP only. */
-export function udpPair(): ReturnType<typeof twoHosts> & { sysA: Sys; sysB: Sys } {
-  const hosts = twoHosts();
+export function udpPair(
+  ...options: Parameters<typeof twoHosts>
+): ReturnType<typeof twoHosts> & { sysA: Sys; sysB: Sys } {
+  const hosts = twoHosts(...options);
   return { ...hosts, sysA: udpSys(hosts.a), sysB: udpSys(hosts.b) };
 }
 

@@ -48,6 +48,12 @@ describe('datagram calls', () => {
     assert.equal(named(sysA.getpeername(client, peer)), 'ENOTCONN');
   });
 
+  it('sendto without a free port fails at once, also where calls wait', async () => {
+    const { sysA } = udpPair({ sysctl: { ip_local_port_range: [40000, 40000] } });
+    assert.equal(await sysA.wait.sendto(udpSocket(sysA, 0), bytes('x'), 0, B53), 1);
+    assert.equal(named(await sysA.wait.sendto(udpSocket(sysA, 0), bytes('x'), 0, B53)), 'EAGAIN');
+  });
+
   it('MSG_TRUNC returns the whole length', () => {
     const { clock, sysA, sysB } = udpPair();
     const server = udpSocket(sysB, 53);
