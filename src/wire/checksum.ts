@@ -17,11 +17,11 @@ const WASM_MIN = 64;
 
 /** Sums, and the memory in which it does so fastest. */
 export interface Checksum {
-  /** Memory that never moves or grows. Bytes in it are summed where they lie, others are copied first. */
+  /** Memory that never moves or grows, for `sumInPlace`. */
   readonly memory: Uint8Array;
   /** The folded sum of `bytes[start, end)` plus `initial` (0 .. 2^32-1), not complemented. */
   sum(bytes: Uint8Array, start: number, end: number, initial: number): number;
-  /** The same of `bytes` that are a part of `memory`, from `at` on, and at most 128 KiB: without asking where they lie. */
+  /** The same of `bytes` that are a part of `memory`, from `at` on, and at most 128 KiB: read where they lie. */
   sumInPlace(bytes: Uint8Array, at: number, start: number, end: number, initial: number): number;
 }
 
@@ -70,14 +70,12 @@ function createWasmChecksum(memoryBytes: number, hex: string): Checksum | null {
 
 class WasmChecksum implements Checksum {
   readonly memory: Uint8Array;
-  private readonly buffer: ArrayBuffer;
-  /** Where bytes from elsewhere are copied to, BLOCK bytes behind `memory`. */
+  /** Where `sum` copies bytes to: BLOCK bytes behind `memory`. */
   private readonly scratch: Uint8Array;
   private readonly scratchAt: number;
   private readonly kernel: Kernel;
 
   constructor(buffer: ArrayBuffer, memoryBytes: number, kernel: Kernel) {
-    this.buffer = buffer;
     this.memory = new Uint8Array(buffer, 0, memoryBytes);
     this.scratchAt = buffer.byteLength - BLOCK;
     this.scratch = new Uint8Array(buffer, this.scratchAt, BLOCK);
@@ -90,7 +88,6 @@ class WasmChecksum implements Checksum {
     if (length > BLOCK) {
       return this.sum(bytes, start + BLOCK, end, this.sum(bytes, start, start + BLOCK, initial));
     }
-    if (bytes.buffer === this.buffer) return this.sumMemory(bytes.byteOffset + start, length, initial);
     this.scratch.set(bytes.subarray(start, end));
     return this.sumMemory(this.scratchAt, length, initial);
   }
