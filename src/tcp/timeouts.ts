@@ -13,7 +13,7 @@ import { noteTimeout } from './fast-open/blackhole.ts';
 import { synAckTimeout } from './fast-open/passive.ts';
 import { TX_SYN } from './flight.ts';
 import { ackDueNow, delayedAckExpired } from './receive/ack-policy.ts';
-import { compressedAckTimeout } from './receive/receive.ts';
+import { sendPutOff } from './receive/receive.ts';
 import { timeoutTotals, traceCwnd } from './recovery/ca-state.ts';
 import { enterLoss, onReorderTimeout } from './recovery/recovery.ts';
 import { NO_ROOM, retransmit } from './recovery/retransmit.ts';
@@ -57,7 +57,7 @@ const HANDLERS: { readonly [kind in TimerKind]: (tcb: Tcb) => void } = {
   [TIMER_LOSS_PROBE]: sendLossProbe,
   [TIMER_REORDER]: reorderTimeout,
   [TIMER_PACING]: flush,
-  [TIMER_COMPRESSED_ACK]: compressedAckTimeout,
+  [TIMER_COMPRESSED_ACK]: sendPutOff,
 };
 
 /** Fires every timer of the connection that is due. */

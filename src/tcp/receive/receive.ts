@@ -196,11 +196,11 @@ function sendCompressed(tcb: Tcb, { seq, length }: Segment): void {
   const { sackRanges } = tcb.receiveQueue;
   const joins = sackRanges.findIndex(range => seqLe(range.start, end) && seqGe(range.end, seq));
   const before = joins < 0 ? sackRanges.length : joins;
-  if (before >= SACK_BLOCKS_EXPECTED && endCompression(tcb, true)) sendAck(tcb);
+  if (before >= SACK_BLOCKS_EXPECTED) sendPutOff(tcb);
 }
 
-/** The time for which ACKs were put off is over. */
-export function compressedAckTimeout(tcb: Tcb): void {
+/** One ACK goes out in place of those that were put off, if there are any. */
+export function sendPutOff(tcb: Tcb): void {
   if (endCompression(tcb, true)) sendAck(tcb);
 }
 
@@ -209,7 +209,7 @@ export function compressedAckTimeout(tcb: Tcb): void {
  * packets comes to its timers late, and a repetition that fills the gap would leave nothing to put off.
  */
 export function sendOverdueAck(tcb: Tcb): void {
-  if (tcb.compressedAcks > 0 && timerDue(tcb, TIMER_COMPRESSED_ACK) < tcb.nowUs) compressedAckTimeout(tcb);
+  if (timerDue(tcb, TIMER_COMPRESSED_ACK) < tcb.nowUs) sendPutOff(tcb);
 }
 
 /** What the receive queue saw twice is for the next SACK. */
